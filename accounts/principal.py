@@ -1,0 +1,40 @@
+"""Who is calling: the verified identity that `accounts` hands upward."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bson import ObjectId
+
+from accounts.directory import OrganizationFacts
+from accounts.roles import Role
+
+
+@dataclass(frozen=True)
+class Membership:
+    """An account's role in one organization."""
+
+    org_id: ObjectId
+    role: Role
+
+
+@dataclass(frozen=True)
+class Principal:
+    """A caller whose credential was verified against the master database in this request.
+
+    `organization` and `role` are those that the session or token is for; both are None for a session
+    whose account has still to choose among several organizations. Never build one by hand outside
+    `accounts.authentication` and the operator's commands: to hold one is to be let in.
+    """
+
+    account_id: ObjectId
+    email: str
+    memberships: tuple[Membership, ...]
+    session_id: str
+    method: Literal["session", "token"]
+    organization: OrganizationFacts | None
+    role: Role | None
+    scopes: frozenset[str] = frozenset()
+
+    @property
+    def org_id(self) -> ObjectId | None:
+        return self.organization.id if self.organization else None

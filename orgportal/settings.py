@@ -1,0 +1,180 @@
+"""Django's settings. Every value that an operator may change comes from `orgportal.env`."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from orgportal import secrets_store
+from orgportal.env import read_environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+ENVIRONMENT = read_environment()
+
+PRODUCTION = (ENVIRONMENT["ORGPORTAL_ENV"] or ("production" if ENVIRONMENT["MONGODB_URI"] else "local")) == "production"
+DEBUG = ENVIRONMENT["DEBUG"]
+DATA_DIR = (BASE_DIR / ENVIRONMENT["DATA_DIR"]).resolve()
+HOST = ENVIRONMENT["HOST"]
+PORT = ENVIRONMENT["PORT"]
+WEB_WORKERS = max(1, ENVIRONMENT["WEB_WORKERS"])
+WEB_THREADS = max(1, ENVIRONMENT["WEB_THREADS"])
+
+if PRODUCTION:
+    missing = [name for name in ("SECRET_KEY", "JWT_PRIVATE_KEY", "SITE_URL", "MONGODB_URI") if not ENVIRONMENT[name]]
+    if missing:
+        raise ImproperlyConfigured("Production needs these settings in the environment: " + ", ".join(missing))
+
+SECRET_KEY = ENVIRONMENT["SECRET_KEY"] or secrets_store.secret_key(DATA_DIR)
+SECRET_KEY_FALLBACKS = list(ENVIRONMENT["SECRET_KEY_FALLBACKS"])
+JWT_PRIVATE_KEY = ENVIRONMENT["JWT_PRIVATE_KEY"] or secrets_store.signing_key(DATA_DIR)
+JWT_RETIRED_KEYS = ENVIRONMENT["JWT_RETIRED_KEYS"]
+
+SITE_URL = (ENVIRONMENT["SITE_URL"] or f"http://127.0.0.1:{PORT}").rstrip("/")
+if urlsplit(SITE_URL).scheme not in {"http", "https"} or not urlsplit(SITE_URL).hostname:
+    raise ImproperlyConfigured("Wrong settings in the environment: SITE_URL: use an address like https://portal.example")
+SECURE = SITE_URL.startswith("https://")
+ALLOWED_HOSTS = list(ENVIRONMENT["ALLOWED_HOSTS"]) or [str(urlsplit(SITE_URL).hostname)]
+if not PRODUCTION and not ENVIRONMENT["ALLOWED_HOSTS"]:
+    ALLOWED_HOSTS += ["127.0.0.1", "localhost", "[::1]"]
+TRUSTED_PROXIES = ENVIRONMENT["TRUSTED_PROXIES"]
+
+MONGODB_URI = ENVIRONMENT["MONGODB_URI"]
+MONGODB_DATABASE = ENVIRONMENT["MONGODB_DATABASE"]
+CLUSTERS: dict[str, str] = dict(ENVIRONMENT["CLUSTERS"])
+CLUSTER_CAPACITY = ENVIRONMENT["CLUSTER_CAPACITY"]
+DATABASE_DEADLINE = ENVIRONMENT["DATABASE_DEADLINE"]
+DDL_DEADLINE = ENVIRONMENT["DDL_DEADLINE"]
+LEASE_SECONDS = ENVIRONMENT["LEASE_SECONDS"]
+
+BCRYPT_ROUNDS = ENVIRONMENT["BCRYPT_ROUNDS"]
+BCRYPT_CONCURRENCY = ENVIRONMENT["BCRYPT_CONCURRENCY"]
+SESSION_IDLE_SECONDS = ENVIRONMENT["SESSION_IDLE_SECONDS"]
+SESSION_ABSOLUTE_SECONDS = ENVIRONMENT["SESSION_ABSOLUTE_SECONDS"]
+ACCESS_TOKEN_SECONDS = ENVIRONMENT["ACCESS_TOKEN_SECONDS"]
+REFRESH_IDLE_SECONDS = ENVIRONMENT["REFRESH_IDLE_SECONDS"]
+REFRESH_ABSOLUTE_SECONDS = ENVIRONMENT["REFRESH_ABSOLUTE_SECONDS"]
+JWT_ISSUER = SITE_URL
+JWT_AUDIENCE = ENVIRONMENT["JWT_AUDIENCE"]
+MAX_BODY_BYTES = ENVIRONMENT["MAX_BODY_BYTES"]
+LOG_LEVEL = ENVIRONMENT["LOG_LEVEL"]
+
+# There is no SQL database: everything lives in MongoDB.
+DATABASES: dict[str, dict[str, str]] = {}
+
+# How `accounts` asks about organizations without knowing `tenants`.
+ORGANIZATION_DIRECTORY = "tenants.directory.MasterDirectory"
+
+INSTALLED_APPS = [
+    "whitenoise.runserver_nostatic",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.forms",
+    "csp",
+    "django_htmx",
+    "ninja",
+    "orgportal",
+    "accounts",
+    "tenants",
+]
+
+MIDDLEWARE = [
+    "orgportal.middleware.RequestIdMiddleware",
+    "orgportal.middleware.HeadersMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "orgportal.middleware.ErrorMiddleware",
+    "orgportal.middleware.DeadlineMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "accounts.middleware.PrincipalMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "orgportal.middleware.PrivateByDefaultMiddleware",
+]
+
+ROOT_URLCONF = "orgportal.urls"
+WSGI_APPLICATION = "orgportal.wsgi.application"
+APPEND_SLASH = True
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.messages.context_processors.messages",
+                "orgportal.pages.portal_context",
+            ]
+        },
+    }
+]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# Messages ride in a signed cookie: a session in the database is only for who is logged in.
+MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+
+PASSWORD_HASHERS = ["accounts.passwords.ConfiguredBcryptHasher"]
+
+# `__Host-` needs Secure, which a browser keeps only over https (or on localhost, but not all of them do).
+COOKIE_PREFIX = "__Host-" if SECURE else ""
+SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}orgportal_session"
+SESSION_COOKIE_SECURE = SECURE
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}orgportal_csrf"
+CSRF_COOKIE_SECURE = SECURE
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "orgportal.pages.csrf_failure"
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+LANGUAGE_COOKIE_SECURE = SECURE
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
+SECURE_HSTS_PRELOAD = SECURE
+SECURE_SSL_REDIRECT = SECURE
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+USE_X_FORWARDED_HOST = False
+X_FRAME_OPTIONS = "DENY"
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "manifest-src": [SELF],
+    }
+}
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+
+LOGGING_CONFIG = "orgportal.logs.configure"
+LOGGING: dict[str, str] = {"level": LOG_LEVEL}
