@@ -1,0 +1,16 @@
+"""Pages about organizations. The organization always comes from the session, so that no address names a tenant."""
+
+from django.urls import path
+
+from tenants import views
+
+urlpatterns = [
+    path("signup", views.signup, name="signup"),
+    path("signup/name", views.name_preview, name="name_preview"),
+    path("new", views.organization_new, name="organization_new"),
+    path("choose", views.choose, name="choose"),
+    path("dashboard", views.dashboard, name="dashboard"),
+    path("progress", views.progress, name="progress"),
+    path("settings", views.organization_settings, name="organization_settings"),
+    path("delete", views.delete_organization, name="delete_organization"),
+]
