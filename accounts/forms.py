@@ -1,0 +1,54 @@
+"""Forms of the account pages: format only. Facts (taken, too common, wrong) are the service's to find."""
+
+from typing import Any
+
+from django import forms
+from django.core.validators import ProhibitNullCharactersValidator
+
+MAX_PASSWORD = 128
+MAX_EMAIL = 254
+MAX_NAME = 100
+MIN_NEW_PASSWORD = 15
+
+
+class PasswordField(forms.CharField):
+    """A password as typed: never trimmed, never shown again, any character (NIST SP 800-63B, 3.1.1.2)."""
+
+    def __init__(self, *, autocomplete: str, **options: Any) -> None:
+        widget = forms.PasswordInput(attrs={"autocomplete": autocomplete, "data-password": "", "spellcheck": "false"})
+        super().__init__(strip=False, max_length=MAX_PASSWORD, widget=widget, **options)
+        self.validators = [v for v in self.validators if not isinstance(v, ProhibitNullCharactersValidator)]
+
+
+class EmailField(forms.CharField):
+    """An email address; what counts as one is decided by the service, for pages and API alike."""
+
+    def __init__(self, *, autocomplete: str, **options: Any) -> None:
+        attrs = {"autocomplete": autocomplete, "inputmode": "email", "autocapitalize": "none", "spellcheck": "false"}
+        super().__init__(max_length=MAX_EMAIL, widget=forms.EmailInput(attrs=attrs), **options)
+
+
+class LoginForm(forms.Form):
+    """Email and password, and the path to go on to."""
+
+    email = EmailField(autocomplete="username", label="Email")
+    password = PasswordField(autocomplete="current-password", label="Password")
+    next = forms.CharField(required=False, max_length=2000, widget=forms.HiddenInput)
+
+
+class PasswordChangeForm(forms.Form):
+    """The password now in force, and the new one twice."""
+
+    current = PasswordField(autocomplete="current-password", label="Current password")
+    password = PasswordField(
+        autocomplete="new-password",
+        label="New password",
+        help_text=f"At least {MIN_NEW_PASSWORD} characters. A few unrelated words are easy to keep and hard to guess.",
+    )
+    repeat = PasswordField(autocomplete="new-password", label="New password again")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if "password" in cleaned and "repeat" in cleaned and cleaned["password"] != cleaned["repeat"]:
+            self.add_error("repeat", "This is not the same as the new password above.")
+        return cleaned
