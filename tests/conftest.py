@@ -1,0 +1,144 @@
+"""One database server for the whole run, a database for each xdist worker, the environment before Django.
+
+TEST_MONGODB_URI names another server to run against. It is set for the xdist workers by the process
+that controls them, which owns the server.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from orgportal.env import VARIABLES
+from tests.portals import Portal
+from tests.servers import DatabaseServer
+
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
+CONTROLS = WORKER == "main"
+FOLDER = Path(tempfile.mkdtemp(prefix=f"orgportal-tests-{WORKER}-"))
+DATABASE = f"test_{WORKER}"
+
+_server: DatabaseServer | None = None
+
+
+def _set_environment() -> None:
+    """Before anything imports Django's settings: conftest modules below this one may do so at once."""
+    global _server  # noqa: PLW0603
+    if "TEST_MONGODB_URI" not in os.environ:
+        _server = DatabaseServer(FOLDER / "database", durable=False).start()
+        os.environ["TEST_MONGODB_URI"] = _server.uri
+    for variable in VARIABLES:
+        os.environ.pop(variable.name, None)
+    os.environ |= {
+        "ORGPORTAL_ENV": "local",
+        "MONGODB_URI": os.environ["TEST_MONGODB_URI"],
+        "MONGODB_DATABASE": DATABASE,
+        "DATA_DIR": str(FOLDER / "data"),
+        "SITE_URL": "http://testserver",
+        "ALLOWED_HOSTS": "testserver,127.0.0.1,localhost",
+        "BCRYPT_ROUNDS": "4",
+    }
+
+
+def _load_settings() -> None:
+    """Loads them from this process's environment, and hides them from pytest-django in the xdist workers.
+
+    It would load them there before this module, out of the environment that the workers inherit.
+    """
+    os.environ["DJANGO_SETTINGS_MODULE"] = "orgportal.settings"
+    from django.conf import settings
+
+    assert os.environ["MONGODB_DATABASE"] == settings.MONGODB_DATABASE
+    del os.environ["DJANGO_SETTINGS_MODULE"]
+
+
+_set_environment()
+_load_settings()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    import django
+
+    django.setup()
+    if CONTROLS:
+        from orgportal import assets
+
+        assets.collect_if_changed()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    from orgportal import database
+
+    database.forget_clients()
+    if _server is not None:
+        _server.stop()
+    shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def database_indexes() -> None:
+    """The master database with its indexes, once per worker."""
+    from orgportal import database, indexes
+
+    database.client().drop_database(DATABASE)
+    try:
+        indexes.ensure_indexes()
+    except ImportError:
+        from django.utils.module_loading import import_string
+
+        for path in indexes.DECLARED_IN:
+            try:
+                found = import_string(path)
+            except ImportError:
+                continue
+            for name, models in found.items():
+                database.collection(name).create_indexes(models)
+
+
+@pytest.fixture
+def clean_database(database_indexes: None) -> Iterator[None]:
+    """An empty master database (indexes kept) and no organization's collection.
+
+    `pytestmark = pytest.mark.usefixtures("clean_database")` puts it on a whole module.
+    """
+    from orgportal import database
+
+    master = database.master()
+    for name in master.list_collection_names():
+        if name.startswith("org_"):
+            master.drop_collection(name)
+        else:
+            master[name].delete_many({})
+    yield
+
+
+@pytest.fixture
+def database_server(tmp_path: Path) -> Iterator[Callable[..., DatabaseServer]]:
+    """Makes started servers of the test's own: `database_server(durable=True, failpoints=True)`."""
+    servers: list[DatabaseServer] = []
+
+    def make(*, durable: bool = True, failpoints: bool = False) -> DatabaseServer:
+        folder = tmp_path / f"database-{len(servers)}"
+        servers.append(DatabaseServer(folder, durable=durable, failpoints=failpoints).start())
+        return servers[-1]
+
+    yield make
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def live_portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    """Gunicorn and worker, real processes on the run's database server, with a database of their own."""
+    portal = Portal(
+        uri=os.environ["TEST_MONGODB_URI"], database=f"live_{WORKER}", folder=tmp_path_factory.mktemp("live-portal")
+    )
+    with portal.mongo() as client:
+        client.drop_database(portal.database)
+    portal.start()
+    yield portal
+    portal.stop()
