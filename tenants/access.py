@@ -1,0 +1,39 @@
+"""The one guarded lookup that every route to an organization goes through."""
+
+import time
+from dataclasses import dataclass, field
+
+from accounts.principal import Principal
+from accounts.roles import Role
+from orgportal.errors import forbidden, not_found
+from tenants.documents import Organization
+
+
+@dataclass(frozen=True)
+class Access:
+    """A verified caller, and the organization that the credential is for, as read with the credential.
+
+    `read_at` (monotonic seconds) is when: a write is only begun on a young enough picture.
+    """
+
+    principal: Principal
+    organization: Organization
+    role: Role
+    read_at: float = field(default_factory=time.monotonic)
+
+
+def organization_access(*, principal: Principal, slug: str | None = None, needs: Role = Role.VIEWER) -> Access:
+    """Access to the organization that the principal's session or token is for.
+
+    `slug` is what a URL names, None where the page takes it from the session. No query: the organization
+    was read together with the credential. Raises PortalError 404 when the principal has no organization
+    or `slug` is another one (as for one that does not exist), 403 when the role is below `needs`.
+    """
+    organization = principal.organization
+    if not isinstance(organization, Organization) or principal.role is None:
+        raise not_found()
+    if slug is not None and slug != organization.slug:
+        raise not_found()
+    if not principal.role.covers(needs):
+        raise forbidden()
+    return Access(principal=principal, organization=organization, role=principal.role)

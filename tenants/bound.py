@@ -1,0 +1,130 @@
+"""One organization's collection, bound to a verified access, that stays right while the organization changes.
+
+The rule that keeps acknowledged writes: a write counts only if the organization's epoch is still the same
+*after* it. A rename or deletion raises the epoch before it touches anything, so a write that sees its own
+epoch again happened before, and is part of what is moved. One that does not is answered with 503 and has no
+promise. A read that finds nothing asks again too: the data may just have moved.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from django.conf import settings
+from pymongo.collection import Collection
+from pymongo.errors import OperationFailure
+from pymongo.results import DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
+
+from orgportal import database
+from orgportal.database import Document
+from orgportal.errors import not_found, organization_busy
+from tenants.access import Access
+from tenants.documents import ACTIVE, RENAMING, Organization, Placement, organization_from
+
+Outcome = TypeVar("Outcome")
+
+# A write begins at most so long after its organization was read; with the database's deadline this bounds
+# when the last write of an older epoch can arrive (`tenants.lifecycle.operation.quarantine_seconds`).
+BINDING_SECONDS = 2.0
+# CursorNotFound, QueryPlanKilled, CursorKilled: what a rename or a drop does to a running read.
+CURSOR_GONE = frozenset({43, 175, 237})
+READ_TRIES = 3
+
+
+class TenantCollection:
+    """Reads and writes on the collection of one organization.
+
+    Filters and updates are PyMongo's; whoever calls has checked the types of everything in them. Every
+    method raises PortalError 503 `organization_busy` while the organization is being renamed, and 404
+    once it is gone.
+    """
+
+    def __init__(self, access: Access, resolve: "Callable[[Placement], Collection[Document]]") -> None:
+        self._organization = access.organization
+        self._read_at = access.read_at
+        self._resolve = resolve
+
+    def find_one(self, query: Mapping[str, Any], projection: Mapping[str, Any] | None = None) -> Document | None:
+        """The one document, or None."""
+        return self._read(lambda collection: collection.find_one(query, projection))
+
+    def find(
+        self,
+        query: Mapping[str, Any],
+        *,
+        limit: int,
+        projection: Mapping[str, Any] | None = None,
+        sort: Sequence[tuple[str, int]] = (),
+    ) -> list[Document]:
+        """At most `limit` documents."""
+
+        def page(collection: "Collection[Document]") -> list[Document]:
+            cursor = collection.find(query, projection, limit=limit)
+            return list(cursor.sort(list(sort)) if sort else cursor)
+
+        return self._read(page)
+
+    def count(self, query: Mapping[str, Any]) -> int:
+        """How many documents match."""
+        return self._read(lambda collection: collection.count_documents(query))
+
+    def insert_one(self, document: Document) -> InsertOneResult:
+        """Store a new document."""
+        return self._write(lambda collection: collection.insert_one(document))
+
+    def insert_many(self, documents: Sequence[Document]) -> InsertManyResult:
+        """Store new documents, in any order; raises BulkWriteError with those that could not be."""
+        return self._write(lambda collection: collection.insert_many(documents, ordered=False))
+
+    def update_one(self, query: Mapping[str, Any], update: Mapping[str, Any]) -> UpdateResult:
+        """Change one existing document."""
+        return self._write(lambda collection: collection.update_one(query, update))
+
+    def replace_one(self, query: Mapping[str, Any], document: Mapping[str, Any]) -> UpdateResult:
+        """Replace one existing document."""
+        return self._write(lambda collection: collection.replace_one(query, document))
+
+    def delete_one(self, query: Mapping[str, Any]) -> DeleteResult:
+        """Remove one document."""
+        return self._write(lambda collection: collection.delete_one(query))
+
+    def _read(self, operation: "Callable[[Collection[Document]], Outcome]") -> Outcome:
+        for _ in range(READ_TRIES):
+            try:
+                outcome = operation(self._resolve(self._organization.placement))
+            except OperationFailure as error:
+                if error.code not in CURSOR_GONE:
+                    raise
+                self._has_moved()
+                continue
+            if outcome or not self._has_moved():
+                return outcome
+        raise organization_busy()
+
+    def _has_moved(self) -> bool:
+        before = self._organization.epoch
+        self._reload()
+        if self._organization.status == RENAMING:
+            raise organization_busy()
+        return self._organization.epoch != before
+
+    def _write(self, operation: "Callable[[Collection[Document]], Outcome]") -> Outcome:
+        if time.monotonic() - self._read_at > BINDING_SECONDS:
+            self._reload()
+        before = self._organization
+        if before.status != ACTIVE:
+            raise organization_busy()
+        with database.deadline(settings.DATABASE_DEADLINE):
+            outcome = operation(self._resolve(before.placement))
+        self._reload()
+        if self._organization.epoch != before.epoch:
+            raise organization_busy()
+        return outcome
+
+    def _reload(self) -> None:
+        read_at = time.monotonic()
+        row = database.collection("organizations").find_one({"_id": self._organization.id})
+        fresh: Organization | None = organization_from(row) if row else None
+        if fresh is None or not fresh.is_open:
+            raise not_found()
+        self._organization, self._read_at = fresh, read_at

@@ -1,0 +1,1 @@
+"""Creating, renaming and deleting organizations: state machines in the organization's own document."""

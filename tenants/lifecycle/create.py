@@ -1,0 +1,122 @@
+"""Create an organization: reserve the name -> collection and indexes -> account and membership -> active.
+
+The membership is the point of no return: with it a crashed creation is finished, without it undone. The
+unique index on `names` is the only lock.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bson import ObjectId
+from pymongo.errors import DuplicateKeyError
+
+from accounts import service as accounts
+from orgportal import database
+from orgportal.errors import PortalError
+from tenants import manager, placement
+from tenants.documents import ACTIVE, DELETING, PROVISIONING, Organization, now, organization_from, validated
+from tenants.lifecycle import operation
+
+
+def organization_exists(slug: str) -> PortalError:
+    """409: the name is taken, or not free again yet after a deletion or rename."""
+    return PortalError("organization_exists", 409, f"The short name “{slug}” is taken. Choose another.")
+
+
+def create(
+    *,
+    name: str,
+    slug: str,
+    metadata: Mapping[str, Any],
+    founder: ObjectId,
+    grant: Callable[[ObjectId], None],
+    origin: str | None = None,
+) -> Organization:
+    """A new, active organization; the inputs have been checked.
+
+    `grant(org_id)` gives the account `founder` its membership (making the account where it is new) and may
+    refuse with a PortalError. Raises PortalError 409 `organization_exists`; after any refusal nothing is
+    left. After a failure of the database the reconciler finishes or undoes.
+    """
+    organization = _reserve(name, slug, metadata, founder, origin)
+    assert organization.pending is not None
+    holder = organization.pending.holder
+    with operation.kept_alive(organization, holder):
+        try:
+            _make_collection(organization)
+            grant(organization.id)
+        except PortalError:
+            _undo_at_once(organization, holder)
+            raise
+        return _activate(organization, holder)
+
+
+def _reserve(
+    name: str, slug: str, metadata: Mapping[str, Any], founder: ObjectId, origin: str | None
+) -> Organization:
+    instant = now()
+    where = placement.choose(manager.collection_name(slug))
+    row = {
+        "_id": ObjectId(),
+        "name": name,
+        "slug": slug,
+        "names": [slug],
+        "status": PROVISIONING,
+        "epoch": 1,
+        "rev": 1,
+        "placement": where.as_document(),
+        "metadata": dict(metadata),
+        "origin": origin,
+        "pending": operation.pending("create", "reserved", operation.new_holder(), {"founder": founder}),
+        "quarantine": [],
+        "due_at": operation.lease_end(),
+        "created_at": instant,
+        "updated_at": instant,
+    }
+    try:
+        database.collection("organizations").insert_one(validated(row))
+    except DuplicateKeyError:
+        raise organization_exists(slug) from None
+    return organization_from(row)
+
+
+def _make_collection(organization: Organization) -> None:
+    try:
+        manager.create(organization.placement, organization.id)
+    except manager.ForeignCollection:
+        # Data that nobody here knows of: the name is not to be had, and the data not to be touched.
+        raise organization_exists(organization.slug) from None
+
+
+def _activate(organization: Organization, holder: str) -> Organization:
+    update = {"$set": {"status": ACTIVE, "pending": None, "due_at": None}, "$inc": {"epoch": 1}}
+    operation.step(organization, holder, update)
+    placement.moved(organization.placement.cluster, 1)
+    created = operation.load(organization.id)
+    if created is None:
+        raise operation.TakenOver(str(organization.id))
+    return created
+
+
+def _undo_at_once(organization: Organization, holder: str) -> None:
+    """After a refusal: every earlier answer has arrived, so nothing of ours can still be on its way."""
+    manager.drop_if_own(organization.placement, organization.id)
+    database.collection("organizations").delete_one({"_id": organization.id, "pending.holder": holder})
+
+
+def resume(organization: Organization, holder: str) -> None:
+    """Finish a crashed creation, or turn it into a deletion that waits for what may still arrive."""
+    assert organization.pending is not None
+    founder = organization.pending.target["founder"]
+    if accounts.membership_exists(account_id=founder, org_id=organization.id):
+        manager.create(organization.placement, organization.id)
+        _activate(organization, holder)
+        return
+    update = {
+        "$set": {
+            "status": DELETING,
+            "pending": operation.pending("delete", "undo", holder),
+        },
+        "$inc": {"epoch": 1},
+    }
+    operation.step(organization, holder, update)

@@ -1,0 +1,68 @@
+"""Finish or undo what a crash left, and sweep what has waited long enough. Run by the worker, safe anywhere."""
+
+from datetime import datetime, timedelta
+
+import structlog
+from pymongo.errors import PyMongoError
+
+from orgportal import database
+from orgportal.errors import PortalError
+from tenants import manager, placement
+from tenants.documents import Organization, now, organization_from
+from tenants.lifecycle import create, delete, operation, rename
+
+log = structlog.get_logger(__name__)
+
+RESUME = {"create": create.resume, "rename": rename.resume, "delete": delete.resume}
+
+# Both bounds, because the embedded database scans the collection for a range with only one.
+LONG_AGO = datetime(2000, 1, 1, tzinfo=now().tzinfo)
+BATCH = 100
+
+
+def run_due(*, at: datetime | None = None, limit: int = BATCH) -> int:
+    """Advance every organization whose work is due at `at` (default: now); how many were advanced.
+
+    One indexed query when nothing is due. A failure of one is logged, and it is tried again later.
+    """
+    at = at or now()
+    query = {"due_at": {"$gte": LONG_AGO, "$lte": at}}
+    rows = list(database.collection("organizations").find(query).sort("due_at", 1).limit(limit))
+    return sum(_advance(organization_from(row), at) for row in rows)
+
+
+def run_all(*, at: datetime | None = None) -> int:
+    """`run_due` until nothing is due any more, and a fresh count of the clusters; how many steps were made."""
+    steps = 0
+    while advanced := run_due(at=at):
+        steps += advanced
+    placement.recount()
+    return steps
+
+
+def _advance(organization: Organization, at: datetime) -> bool:
+    context = {"org_id": str(organization.id), "slug": organization.slug}
+    try:
+        if organization.pending is None:
+            rename.sweep(organization, at)
+            return True
+        holder = operation.claim(organization, at)
+        with operation.kept_alive(organization, holder):
+            RESUME[organization.pending.op](organization, holder)
+        log.info("operation_advanced", op=organization.pending.op, step=organization.pending.step, **context)
+        return True
+    except operation.TakenOver:
+        return False
+    except (PortalError, PyMongoError, manager.ForeignCollection) as error:
+        log.warning("operation_not_advanced", error=type(error).__name__, detail=str(error), **context)
+        return False
+    except Exception:
+        log.exception("operation_failed", **context)
+        _postpone(organization)
+        return False
+
+
+def _postpone(organization: Organization) -> None:
+    """Let others come first: what fails for a reason of its own is not tried every second."""
+    later = now() + timedelta(seconds=60)
+    database.collection("organizations").update_one({"_id": organization.id}, {"$set": {"due_at": later}})

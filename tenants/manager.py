@@ -1,0 +1,230 @@
+"""The tenant manager: the only module that names `org_` collections.
+
+It makes and removes them, and it turns a verified `Access` into the one collection that its organization
+may touch. Every collection made here is stamped with its organization's id (in the validator's title, so
+that the stamp appears with the collection, atomically); a collection with no stamp or another's was never
+ours, and is neither adopted nor dropped by a sign-up.
+"""
+
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import Any
+
+from bson import ObjectId
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+from django.conf import settings
+from pymongo import ASCENDING, IndexModel
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import CollectionInvalid, OperationFailure
+
+from orgportal import database
+from orgportal.database import Document
+from tenants.access import Access
+from tenants.bound import TenantCollection
+from tenants.documents import Placement
+
+PREFIX = "org_"
+STAMP = "orgportal organization "
+COPY_BATCH = 1000
+NAMESPACE_NOT_FOUND = 26
+NAMESPACE_EXISTS = 48
+
+# MongoDB advises to keep collections and indexes few: one besides `_id`, for lists by age.
+RECORD_INDEXES = [IndexModel([("created_at", ASCENDING), ("_id", ASCENDING)], name="created_at_id")]
+
+
+class Ownership(Enum):
+    """Whose a collection is, by its stamp."""
+
+    ABSENT = "absent"
+    OWN = "own"
+    UNSTAMPED = "unstamped"
+    ANOTHERS = "another's"
+
+
+class ForeignCollection(Exception):
+    """A collection of that name exists and is not this organization's."""
+
+
+def collection_name(slug: str) -> str:
+    """The name of an organization's collection: the only place where it is computed."""
+    return PREFIX + slug
+
+
+def stamp_of(org_id: ObjectId) -> Document:
+    """The validator that marks a collection as that organization's; it refuses nothing."""
+    return {"$jsonSchema": {"bsonType": "object", "title": f"{STAMP}{org_id}"}}
+
+
+def _database(placement: Placement) -> "Database[Document]":
+    return database.client(placement.cluster)[placement.database]
+
+
+def _collection(placement: Placement) -> "Collection[Document]":
+    return _database(placement)[placement.collection]
+
+
+def _stamp_in(info: Document) -> str:
+    schema = info.get("options", {}).get("validator", {}).get("$jsonSchema", {})
+    title = schema.get("title", "") if isinstance(schema, dict) else ""
+    return title.removeprefix(STAMP) if isinstance(title, str) and title.startswith(STAMP) else ""
+
+
+def ownership(placement: Placement, org_id: ObjectId) -> Ownership:
+    """Whose collection stands at that placement now."""
+    for info in _database(placement).list_collections(filter={"name": placement.collection}):
+        stamp = _stamp_in(dict(info))
+        if not stamp:
+            return Ownership.UNSTAMPED
+        return Ownership.OWN if stamp == str(org_id) else Ownership.ANOTHERS
+    return Ownership.ABSENT
+
+
+def create(placement: Placement, org_id: ObjectId) -> None:
+    """Make the organization's collection and its indexes; safe to repeat.
+
+    Raises ForeignCollection when a collection of that name is there and not stamped as this organization's.
+    """
+    try:
+        _database(placement).create_collection(placement.collection, validator=stamp_of(org_id), check_exists=False)
+    except (CollectionInvalid, OperationFailure) as error:
+        if isinstance(error, OperationFailure) and error.code != NAMESPACE_EXISTS:
+            raise
+        if ownership(placement, org_id) is not Ownership.OWN:
+            raise ForeignCollection(placement.collection) from error
+    _collection(placement).create_indexes(RECORD_INDEXES)
+
+
+def drop(placement: Placement, org_id: ObjectId) -> None:
+    """Remove an organization's collection with all its data; fine when it is not there.
+
+    One without a stamp goes too: it is at the organization's own placement, so a late write or a restored
+    backup made it. Raises ForeignCollection for one that is stamped as another's.
+    """
+    if ownership(placement, org_id) is Ownership.ANOTHERS:
+        raise ForeignCollection(placement.collection)
+    with database.deadline(settings.DDL_DEADLINE):
+        _collection(placement).drop()
+
+
+def drop_if_own(placement: Placement, org_id: ObjectId) -> None:
+    """Remove the collection only when it is stamped as this organization's."""
+    if ownership(placement, org_id) is Ownership.OWN:
+        drop(placement, org_id)
+
+
+def move(source: Placement, target: Placement, org_id: ObjectId) -> None:
+    """Bring the data from one placement to another; safe to repeat at any point of an earlier try.
+
+    The caller has fenced the organization's writes. Where renaming is atomic the collection is renamed; on
+    the embedded database, which would lose documents if killed in the middle, it is copied, and the source
+    stays whole until the caller drops it. Raises ForeignCollection when the target is not ours.
+    """
+    at_target = ownership(target, org_id)
+    if ownership(source, org_id) is Ownership.ABSENT:
+        if at_target is Ownership.ANOTHERS:
+            raise ForeignCollection(target.collection)
+        if at_target is Ownership.ABSENT:
+            create(target, org_id)
+        return
+    if at_target in {Ownership.UNSTAMPED, Ownership.ANOTHERS}:
+        raise ForeignCollection(target.collection)
+    with database.deadline(settings.DDL_DEADLINE):
+        if copies(source, target):
+            _copy(source, target, org_id)
+        elif at_target is Ownership.ABSENT:
+            _rename(source, target)
+        # Else an earlier try has renamed, and what stands at the source came back with a late write.
+
+
+def copies(source: Placement, target: Placement) -> bool:
+    """Whether a move between the two takes time in proportion to the data."""
+    same = (source.cluster, source.database) == (target.cluster, target.database)
+    return not same or database.copies_on_rename(source.cluster)
+
+
+def _rename(source: Placement, target: Placement) -> None:
+    try:
+        database.client(source.cluster).admin.command(
+            "renameCollection",
+            f"{source.database}.{source.collection}",
+            to=f"{target.database}.{target.collection}",
+        )
+    except OperationFailure as error:
+        if error.code == NAMESPACE_EXISTS:
+            raise ForeignCollection(target.collection) from error
+        raise
+
+
+def _copy(source: Placement, target: Placement, org_id: ObjectId) -> None:
+    drop_if_own(target, org_id)
+    create(target, org_id)
+    # Raw BSON: the bytes of every document arrive as they left.
+    options: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+    origin = _database(source).get_collection(source.collection, codec_options=options)
+    destination = _database(target).get_collection(target.collection, codec_options=options)
+    indexes = [_index_model(info) for info in _collection(source).list_indexes() if info["name"] != "_id_"]
+    if indexes:
+        destination.create_indexes(indexes)
+    batch: list[RawBSONDocument] = []
+    for document in origin.find(batch_size=COPY_BATCH):
+        batch.append(document)
+        if len(batch) == COPY_BATCH:
+            destination.insert_many(batch, ordered=False)
+            batch = []
+    if batch:
+        destination.insert_many(batch, ordered=False)
+
+
+def _index_model(info: Mapping[str, Any]) -> IndexModel:
+    options = {key: value for key, value in info.items() if key not in {"v", "key", "ns"}}
+    return IndexModel(list(info["key"].items()), **options)
+
+
+def stamp(placement: Placement, org_id: ObjectId) -> None:
+    """Mark an active organization's collection as its own where a restored backup lost the mark."""
+    if ownership(placement, org_id) is Ownership.UNSTAMPED:
+        _database(placement).command("collMod", placement.collection, validator=stamp_of(org_id))
+
+
+def measure(placement: Placement) -> tuple[int, int]:
+    """Number of records and bytes of storage, as the server keeps count of them (one round trip).
+
+    (0, 0) when the collection is not there.
+    """
+    pipeline = [{"$collStats": {"storageStats": {}}}]
+    try:
+        for stats in _collection(placement).aggregate(pipeline):
+            storage = stats["storageStats"]
+            return int(storage.get("count", 0)), int(storage.get("storageSize", 0))
+    except OperationFailure as error:
+        if error.code != NAMESPACE_NOT_FOUND:
+            raise
+    return 0, 0
+
+
+def count(placement: Placement) -> int:
+    """The exact number of records, counted now."""
+    return _collection(placement).count_documents({})
+
+
+def collections(cluster: str) -> Iterator[tuple[str, str]]:
+    """Every `org_` collection of the portal's database on a cluster, with the id in its stamp or ""."""
+    found = database.client(cluster)[settings.MONGODB_DATABASE].list_collections(
+        filter={"name": {"$regex": f"^{PREFIX}"}}
+    )
+    for info in found:
+        yield info["name"], _stamp_in(dict(info))
+
+
+def missing_indexes(placement: Placement) -> list[str]:
+    """Names of the indexes that the collection should have and has not."""
+    present = _collection(placement).index_information()
+    return [model.document["name"] for model in RECORD_INDEXES if model.document["name"] not in present]
+
+
+def bind(access: Access) -> TenantCollection:
+    """The collection of the caller's organization, and of no other."""
+    return TenantCollection(access, _collection)
