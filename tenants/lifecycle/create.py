@@ -12,7 +12,7 @@ from pymongo.errors import DuplicateKeyError
 
 from accounts import service as accounts
 from orgportal import database
-from orgportal.errors import PortalError
+from orgportal.errors import PortalError, organization_busy
 from tenants import manager, placement
 from tenants.documents import ACTIVE, DELETING, PROVISIONING, Organization, now, organization_from, validated
 from tenants.lifecycle import operation
@@ -48,7 +48,10 @@ def create(
         except PortalError:
             _undo_at_once(organization, holder)
             raise
-        return _activate(organization, holder)
+        try:
+            return _activate(organization, holder)
+        except operation.TakenOver:
+            return _as_settled(organization)
 
 
 def _reserve(
@@ -98,6 +101,15 @@ def _activate(organization: Organization, holder: str) -> Organization:
     return created
 
 
+def _as_settled(organization: Organization) -> Organization:
+    """What the reconciler made of a creation that took longer than its lease."""
+    settled = operation.load(organization.id)
+    if settled is not None and settled.is_open:
+        return settled
+    accounts.forget_organization(org_id=organization.id)
+    raise organization_busy()
+
+
 def _undo_at_once(organization: Organization, holder: str) -> None:
     """After a refusal: every earlier answer has arrived, so nothing of ours can still be on its way."""
     manager.drop_if_own(organization.placement, organization.id)
@@ -116,6 +128,7 @@ def resume(organization: Organization, holder: str) -> None:
         "$set": {
             "status": DELETING,
             "pending": operation.pending("delete", "undo", holder),
+            "due_at": now(),
         },
         "$inc": {"epoch": 1},
     }

@@ -1,6 +1,6 @@
 """Finish or undo what a crash left, and sweep what has waited long enough. Run by the worker, safe anywhere."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from pymongo.errors import PyMongoError
@@ -42,27 +42,25 @@ def run_all(*, at: datetime | None = None) -> int:
 
 def _advance(organization: Organization, at: datetime) -> bool:
     context = {"org_id": str(organization.id), "slug": organization.slug}
+    op = organization.pending.op if organization.pending else "sweep"
     try:
-        if organization.pending is None:
-            rename.sweep(organization, at)
-            return True
-        holder = operation.claim(organization, at)
+        if organization.pending:
+            holder = operation.claim(organization, at)
+        else:
+            holder = rename.begin_sweep(organization, at)
         with operation.kept_alive(organization, holder):
-            RESUME[organization.pending.op](organization, holder)
-        log.info("operation_advanced", op=organization.pending.op, step=organization.pending.step, **context)
-        return True
+            if op == "sweep":
+                rename.sweep(organization, holder, at)
+            else:
+                RESUME[op](organization, holder)
     except operation.TakenOver:
         return False
     except (PortalError, PyMongoError, manager.ForeignCollection) as error:
-        log.warning("operation_not_advanced", error=type(error).__name__, detail=str(error), **context)
+        # Its lease passes by itself, and then somebody tries again.
+        log.warning("operation_not_advanced", op=op, error=type(error).__name__, detail=str(error), **context)
         return False
     except Exception:
-        log.exception("operation_failed", **context)
-        _postpone(organization)
+        log.exception("operation_failed", op=op, **context)
         return False
-
-
-def _postpone(organization: Organization) -> None:
-    """Let others come first: what fails for a reason of its own is not tried every second."""
-    later = now() + timedelta(seconds=60)
-    database.collection("organizations").update_one({"_id": organization.id}, {"$set": {"due_at": later}})
+    log.info("operation_advanced", op=op, **context)
+    return True

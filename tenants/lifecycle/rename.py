@@ -6,12 +6,11 @@ write that was acknowledged is in the collection when it moves.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from orgportal import database
 from orgportal.errors import PortalError, not_found, organization_busy
 from tenants import manager
 from tenants.documents import ACTIVE, RENAMING, Organization, Placement, now
@@ -129,23 +128,33 @@ def _undo(organization: Organization, holder: str, slug: str) -> None:
     operation.step(organization, holder, update)
 
 
-def _next_sweep(organization: Organization) -> Any:
+def _next_sweep(organization: Organization) -> datetime | None:
     return min((entry["until"] for entry in organization.quarantine), default=None)
 
 
-def sweep(organization: Organization, at: Any) -> None:
-    """Remove what stands at names left long enough ago, and free those names."""
-    for entry in organization.quarantine:
-        if entry["until"] > at:
-            continue
+def begin_sweep(organization: Organization, at: datetime) -> str:
+    """Take the sweep of an organization's left names; the holder. Raises TakenOver when there is other work.
+
+    No fence: the organization is used meanwhile, and a rename or deletion may take over at any time.
+    """
+    holder = operation.new_holder()
+    pending = operation.pending("sweep", "begun", holder, {"at": at})
+    if not operation.change(organization, {"$set": {"pending": pending, "due_at": operation.lease_end()}}, pending=None):
+        raise operation.TakenOver(str(organization.id))
+    return holder
+
+
+def sweep(organization: Organization, holder: str, at: datetime) -> None:
+    """Remove what stands at names left long enough ago at `at`, and free those names; safe to repeat."""
+    over = [entry for entry in organization.quarantine if entry["until"] <= at]
+    for entry in over:
         manager.drop(replace(organization.placement, collection=entry["collection"]), organization.id)
-        remaining = [other["until"] for other in organization.quarantine if other["until"] > at]
-        query = {"_id": organization.id, "quarantine.collection": entry["collection"]}
-        update = {
-            "$pull": {"quarantine": {"collection": entry["collection"]}, "names": entry["slug"]},
-        }
-        database.collection("organizations").update_one(query, update)
-        database.collection("organizations").update_one(
-            {"_id": organization.id, "pending": None, "epoch": organization.epoch},
-            {"$set": {"due_at": min(remaining, default=None)}},
-        )
+    remaining = [entry["until"] for entry in organization.quarantine if entry["until"] > at]
+    update = {
+        "$pull": {
+            "quarantine": {"collection": {"$in": [entry["collection"] for entry in over]}},
+            "names": {"$in": [entry["slug"] for entry in over]},
+        },
+        "$set": {"pending": None, "due_at": min(remaining, default=None)},
+    }
+    operation.step(organization, holder, update)

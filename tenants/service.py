@@ -1,0 +1,245 @@
+"""The use cases of organizations: one function each, called by page, endpoint and command alike."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bson import ObjectId
+
+from accounts import service as accounts
+from accounts.principal import Principal
+from accounts.roles import Role
+from orgportal import database
+from orgportal.errors import PortalError, organization_busy, unauthenticated
+from tenants import manager, names
+from tenants.access import Access
+from tenants.documents import ACTIVE, DELETING, RENAMING, Organization, now, organization_from
+from tenants.lifecycle import create, operation, rename
+from tenants.lifecycle import delete as deletion
+from tenants.metadata import clean_metadata
+
+
+@dataclass(frozen=True)
+class SignedUp:
+    """A new organization and its owner."""
+
+    organization: Organization
+    account_id: ObjectId
+    email: str
+
+
+@dataclass(frozen=True)
+class Description:
+    """An organization, the caller's role in it, and how much data it has (records, bytes of storage)."""
+
+    organization: Organization
+    role: Role
+    records: int
+    storage_bytes: int
+
+
+@dataclass(frozen=True)
+class DeletionPreview:
+    """Exactly what a deletion removes: records, bytes, members, and those accounts that belong to nothing else."""
+
+    records: int
+    storage_bytes: int
+    members: int
+    accounts_removed: int
+
+
+@dataclass(frozen=True)
+class NameProposal:
+    """What a display name (or a chosen slug) comes to: the slug and whether it is free, or why it is refused."""
+
+    slug: str | None
+    collection: str | None
+    is_free: bool
+    reason: str
+
+
+def propose_name(*, organization_name: str, slug: str | None = None) -> NameProposal:
+    """What signing up under this name would give; never raises for the name's sake, reserves nothing."""
+    try:
+        proposed = _slug_for(organization_name, slug)
+    except PortalError as error:
+        return NameProposal(None, None, False, " ".join(entry.message for entry in error.errors))
+    taken = database.collection("organizations").find_one({"names": proposed}, {"_id": 1}) is not None
+    reason = "This short name is taken." if taken else ""
+    return NameProposal(proposed, manager.collection_name(proposed), not taken, reason)
+
+
+def sign_up(
+    *,
+    organization_name: str,
+    slug: str | None,
+    email: str,
+    password: str,
+    name: str = "",
+    metadata: Mapping[str, object] | None = None,
+    origin: str | None = None,
+) -> SignedUp:
+    """A new organization with a new account as its owner.
+
+    `origin` identifies the request (a digest of its idempotency key): repeated with the same one, the
+    first result is given again, also after a crash. Raises PortalError 422 for the input, 409
+    `organization_exists` or `email_taken`, 429 when too many passwords are being hashed.
+    """
+    display, chosen, cleaned = names.clean_name(organization_name), _slug_for(organization_name, slug), _clean(metadata)
+    address = accounts.normalise_email(email)
+    if earlier := _earlier(chosen, origin):
+        return SignedUp(earlier, _founder_of(earlier), address)
+    new = accounts.prepare_account(email=address, password=password, name=name, words=(display, chosen))
+    account_id = ObjectId()
+
+    def grant(org_id: ObjectId) -> None:
+        accounts.insert_account(new=new, account_id=account_id, org_id=org_id, role=Role.OWNER)
+
+    organization = create.create(
+        name=display, slug=chosen, metadata=cleaned, founder=account_id, grant=grant, origin=origin
+    )
+    return SignedUp(organization, account_id, address)
+
+
+def add_organization(
+    *,
+    principal: Principal,
+    organization_name: str,
+    slug: str | None,
+    metadata: Mapping[str, object] | None = None,
+    origin: str | None = None,
+) -> SignedUp:
+    """A new organization that the calling account owns; otherwise as `sign_up`."""
+    display, chosen, cleaned = names.clean_name(organization_name), _slug_for(organization_name, slug), _clean(metadata)
+    if earlier := _earlier(chosen, origin):
+        return SignedUp(earlier, principal.account_id, principal.email)
+
+    def grant(org_id: ObjectId) -> None:
+        if not accounts.add_membership(account_id=principal.account_id, org_id=org_id, role=Role.OWNER):
+            raise unauthenticated()
+
+    organization = create.create(
+        name=display, slug=chosen, metadata=cleaned, founder=principal.account_id, grant=grant, origin=origin
+    )
+    return SignedUp(organization, principal.account_id, principal.email)
+
+
+def _slug_for(organization_name: str, slug: str | None) -> str:
+    names.clean_name(organization_name)
+    return names.clean_slug(slug) if slug else names.slug_from(organization_name)
+
+
+def _clean(metadata: Mapping[str, object] | None) -> dict[str, Any]:
+    return dict(clean_metadata(metadata)) if metadata is not None else {}
+
+
+def _earlier(slug: str, origin: str | None) -> Organization | None:
+    """What the same request has created before. Raises PortalError 409 when the name is another's."""
+    row = database.collection("organizations").find_one({"names": slug})
+    if row is None:
+        return None
+    found = organization_from(row)
+    if origin is None or found.origin != origin:
+        raise create.organization_exists(slug)
+    if not found.is_open:
+        raise organization_busy()
+    return found
+
+
+def _founder_of(organization: Organization) -> ObjectId:
+    owner = accounts.first_owner(org_id=organization.id)
+    if owner is None:
+        raise organization_busy()
+    return owner
+
+
+def list_organizations(
+    *, principal: Principal, limit: int, after: ObjectId | None = None
+) -> list[tuple[Organization, Role]]:
+    """The open organizations that the account belongs to and its role in each, by id, from the one after `after`.
+
+    At most `limit` + 1, so that the caller sees whether there are more.
+    """
+    roles = {membership.org_id: membership.role for membership in principal.memberships}
+    wanted = sorted(org_id for org_id in roles if after is None or org_id > after)
+    query = {"_id": {"$in": wanted}, "status": {"$in": [ACTIVE, RENAMING]}}
+    rows = database.collection("organizations").find(query).sort("_id", 1).limit(limit + 1) if wanted else []
+    return [(organization_from(row), roles[row["_id"]]) for row in rows]
+
+
+def describe(*, access: Access) -> Description:
+    """The organization as the access saw it, with the size of its collection (one round trip)."""
+    records, storage_bytes = manager.measure(access.organization.placement)
+    return Description(access.organization, access.role, records, storage_bytes)
+
+
+def update(
+    *,
+    access: Access,
+    organization_name: str | None = None,
+    slug: str | None = None,
+    metadata: Mapping[str, object] | None = None,
+    expected_rev: int | None = None,
+) -> Organization:
+    """Change the display name, the slug and the metadata, each where given; all or none.
+
+    A new slug renames the collection; the result's status is `renaming` when the worker goes on with
+    that. Raises PortalError 422 for the input, 409 `organization_exists`, 412 `stale` when `expected_rev`
+    is no longer the organization's, 503 `organization_busy` during another operation.
+    """
+    organization = access.organization
+    changes: dict[str, Any] = {}
+    if organization_name is not None:
+        changes["name"] = names.clean_name(organization_name)
+    if metadata is not None:
+        changes["metadata"] = dict(clean_metadata(metadata))
+    if slug is not None and slug != organization.slug:
+        names.clean_slug(slug)
+    _expect(organization, expected_rev)
+    if slug is not None and slug == organization.pending_slug:
+        return organization
+    if organization.status != ACTIVE:
+        raise organization_busy()
+    if slug is not None and slug != organization.slug:
+        return rename.rename(organization, slug=slug, changes=changes)
+    return _change(organization, changes) if changes else organization
+
+
+def _expect(organization: Organization, rev: int | None) -> None:
+    if rev is not None and rev != organization.rev:
+        raise PortalError("stale", 412, "Somebody changed the organization meanwhile. Look at it again, then repeat.")
+
+
+def _change(organization: Organization, changes: Mapping[str, Any]) -> Organization:
+    update_document = {"$set": {**changes, "updated_at": now()}, "$inc": {"rev": 1}}
+    done = operation.change(organization, update_document, status=ACTIVE, rev=organization.rev)
+    current = operation.load(organization.id)
+    if current is None or current.status == DELETING:
+        raise unauthenticated()
+    if not done:
+        raise rename.refusal(current)
+    return current
+
+
+def deletion_preview(*, access: Access) -> DeletionPreview:
+    """What deleting the organization would remove, counted now."""
+    where = access.organization.placement
+    members = accounts.count_members(org_id=access.organization.id)
+    return DeletionPreview(
+        records=manager.count(where),
+        storage_bytes=manager.measure(where)[1],
+        members=members.members,
+        accounts_removed=members.only_here,
+    )
+
+
+def delete(*, access: Access, expected_rev: int | None = None) -> bool:
+    """Delete the organization with its data, its credentials and the accounts that belong to nothing else.
+
+    True when all of that is gone (its name is free a few seconds later), False when the worker goes on;
+    from this moment nothing of it authenticates. Raises PortalError as `update` does.
+    """
+    _expect(access.organization, expected_rev)
+    if access.organization.status != ACTIVE:
+        raise organization_busy()
+    return deletion.delete(access.organization)
