@@ -1,0 +1,155 @@
+"""Passwords: which ones are accepted, and how they are hashed and compared.
+
+The rules follow NIST 800-63B: length instead of composition, a list of common passwords, and no words
+that anybody would guess about this very account.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
+
+from django.conf import settings
+from django.contrib.auth.hashers import BCryptSHA256PasswordHasher
+from django.contrib.auth.password_validation import CommonPasswordValidator
+
+from accounts.gate import gate
+from orgportal.errors import invalid
+
+MIN_LENGTH = 15  # one factor only; NIST 800-63B allows 8 where a second one is asked for
+MAX_LENGTH = 128
+SHORTEST_REMAINDER = 8
+SHORTEST_WORD = 3
+SERVICE_WORDS = ("orgportal", "password")
+
+
+class ConfiguredBcryptHasher(BCryptSHA256PasswordHasher):
+    """Django's bcrypt over SHA-256 (so no byte past the 72nd is lost) at the cost of BCRYPT_ROUNDS."""
+
+    def __init__(self) -> None:
+        self.rounds = settings.BCRYPT_ROUNDS
+
+    def must_update(self, encoded: str) -> bool:
+        """Whether a hash was made at a lower cost than today's."""
+        return bool(self.decode(encoded)["work_factor"] < self.rounds)
+
+
+def hash_password(password: str) -> str:
+    """The hash to store. Waits for the gate; raises PortalError 429 when too many are hashed at once."""
+    with gate().slot():
+        return _hash(password)
+
+
+def verify(password: str, encoded: str | None) -> bool:
+    """Whether the password is the one of the hash; costs the same for no hash at all, and for any text."""
+    matches, _ = verify_and_upgrade(password, encoded)
+    return matches
+
+
+def verify_and_upgrade(password: str, encoded: str | None) -> tuple[bool, str | None]:
+    """Whether the password matches, and the hash to store instead when the cost was raised since.
+
+    Every call that does not match does the work of one hash at today's cost, whether the account exists
+    or not. Raises PortalError 429 when too many are hashed at once.
+    """
+    hasher = ConfiguredBcryptHasher()
+    usable = _is_text(password)
+    text = _normalised(password) if usable else ""
+    with gate().slot():
+        if encoded is None or not usable:
+            hasher.encode(text, hasher.salt())
+            return False, None
+        if not hasher.verify(text, encoded):
+            hasher.harden_runtime(text, encoded)
+            return False, None
+        return True, _hash(password) if hasher.must_update(encoded) else None
+
+
+def needs_upgrade(encoded: str) -> bool:
+    """Whether a hash was made at a lower cost than BCRYPT_ROUNDS."""
+    return ConfiguredBcryptHasher().must_update(encoded)
+
+
+def check_password_policy(password: str, words: Iterable[str] = (), *, path: str = "password") -> None:
+    """Accept a new password or raise PortalError 422 that says at `path` what is wrong.
+
+    `words` are what anybody would try first for this account: the email, the organization's name.
+    """
+    if not isinstance(password, str) or not _is_text(password):
+        raise invalid(path, "Use text for the password.")
+    if len(password) > MAX_LENGTH:
+        raise invalid(path, f"Use at most {MAX_LENGTH} characters.")
+    if len(_normalised(password)) < MIN_LENGTH:
+        raise invalid(path, f"Use at least {MIN_LENGTH} characters; a few unrelated words are easy to remember.")
+    if _is_common(password):
+        raise invalid(path, "This password is one of the first that anybody would try.")
+    if _leans_on(password, words):
+        raise invalid(path, "This password is little more than your email, name or organization; add unrelated words.")
+
+
+def _hash(password: str) -> str:
+    hasher = ConfiguredBcryptHasher()
+    encoded: str = hasher.encode(_normalised(password), hasher.salt())
+    return encoded
+
+
+def _is_text(password: str) -> bool:
+    """Whether it can be a stored password at all: not too long, and free of lone surrogates."""
+    try:
+        password.encode()
+    except UnicodeEncodeError:
+        return False
+    return len(password) <= MAX_LENGTH
+
+
+def _normalised(password: str) -> str:
+    # One password, typed on two systems, may arrive composed or decomposed (NIST 800-63B, 5.1.1.2).
+    return unicodedata.normalize("NFKC", password)
+
+
+@lru_cache(maxsize=1)
+def _common_passwords() -> frozenset[str]:
+    return frozenset(CommonPasswordValidator().passwords)
+
+
+def _is_common(password: str) -> bool:
+    folded = password.casefold().strip()
+    unit = _repeated_unit(folded)
+    candidates = {folded, unit, folded.rstrip("0123456789!?.,_- "), folded.strip("0123456789!?.,_- ")}
+    return len(unit) < SHORTEST_REMAINDER or bool(candidates & _common_passwords()) or folded in _runs()
+
+
+def _repeated_unit(text: str) -> str:
+    """The shortest text whose repetition makes up the whole one (cut off anywhere in the last round)."""
+    for size in range(1, len(text) // 2 + 1):
+        unit = text[:size]
+        if (unit * (len(text) // size + 1))[: len(text)] == text:
+            return unit
+    return text
+
+
+@lru_cache(maxsize=1)
+def _runs() -> frozenset[str]:
+    """Every run along the alphabet, the digits or a keyboard's rows, forwards and backwards."""
+    alphabet, digits, letters = "abcdefghijklmnopqrstuvwxyz", "01234567890123456789", "qwertyuiopasdfghjklzxcvbnm"
+    rows = (alphabet, digits, f"1234567890{letters}", digits[:10] + alphabet, alphabet + digits)
+    lines = [line for row in rows for line in (row, row[::-1])]
+    return frozenset(
+        line[start:end] for line in lines for start in range(len(line)) for end in range(start + 1, len(line) + 1)
+    )
+
+
+def _leans_on(password: str, words: Iterable[str]) -> bool:
+    rest = password.casefold()
+    guesses = {part for word in (*SERVICE_WORDS, *words) for part in _parts(word)}
+    found = False
+    for guess in sorted(guesses, key=len, reverse=True):
+        found = found or guess in rest
+        rest = rest.replace(guess, "")
+    return found and len(rest) < SHORTEST_REMAINDER
+
+
+def _parts(word: str) -> set[str]:
+    whole = word.casefold().strip()
+    pieces = {whole, re.sub(r"[\W_]+", "", whole), *re.split(r"[\W_]+", whole)}
+    return {piece for piece in pieces if len(piece) >= SHORTEST_WORD}

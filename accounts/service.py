@@ -1,0 +1,241 @@
+"""What can be done with accounts: one function per use case, the same for pages, API and commands.
+
+Texts are checked here before they reach a query, whatever the edge has checked already.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bson import ObjectId
+from django.conf import settings
+
+from accounts import passwords, sessions, tokens
+from accounts.addresses import normalise_email
+from accounts.directory import OrganizationFacts
+from accounts.documents import ACCOUNTS, SESSIONS
+from accounts.login import (
+    LoggedIn,
+    OrganizationChoice,
+    choices,
+    choose_first,
+    invalid_credentials,
+    log_in,
+    open_organization,
+)
+from accounts.members import (
+    Forgotten,
+    MemberCounts,
+    NewAccount,
+    add_membership,
+    count_members,
+    forget_organization,
+    insert_account,
+    membership_exists,
+    prepare_account,
+)
+from accounts.principal import Membership, Principal
+from orgportal import database
+from orgportal.errors import PortalError, forbidden, invalid, not_found, unauthenticated
+
+__all__ = [
+    "Forgotten",
+    "LoggedIn",
+    "MemberCounts",
+    "NewAccount",
+    "OrganizationChoice",
+    "TokenPair",
+    "access_token",
+    "add_membership",
+    "change_password",
+    "choices",
+    "choose_organization",
+    "count_members",
+    "end_session",
+    "forget_organization",
+    "insert_account",
+    "issue_tokens",
+    "log_in",
+    "membership_exists",
+    "normalise_email",
+    "open_session",
+    "prepare_account",
+    "refresh_tokens",
+]
+
+
+@dataclass(frozen=True)
+class TokenPair:
+    """An access token with the refresh token that renews it; `expires_in` is seconds of the access token."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_in: int
+    account_id: ObjectId
+    org_id: ObjectId
+    org_name: str
+
+
+def open_session(*, logged_in: LoggedIn, replaces: Principal | None = None) -> str:
+    """Open a browser session and return the secret for its cookie; the session it `replaces` ends."""
+    if replaces is not None:
+        sessions.end(replaces.session_id)
+    secret = sessions.new_secret()
+    sessions.insert(
+        session_id=sessions.id_of_cookie(secret),
+        kind="session",
+        account_id=logged_in.account_id,
+        org_id=logged_in.organization.id if logged_in.organization else None,
+        generation=logged_in.generation,
+    )
+    return secret
+
+
+def choose_organization(*, principal: Principal, slug: str) -> str:
+    """Go on in another organization of the same account, in a new session; returns its secret.
+
+    The old session ends, and the new one ends when the old one would have. Raises PortalError 404 for an
+    organization that is not the account's, 403 for a caller without a browser session.
+    """
+    if principal.method != "session":
+        raise forbidden()
+    chosen = open_organization(principal.memberships, slug)
+    if chosen is None:
+        raise not_found()
+    old = database.collection(SESSIONS).find_one({"_id": principal.session_id}, {"generation": 1, "created_at": 1})
+    if old is None or not sessions.end(principal.session_id):
+        raise unauthenticated()
+    secret = sessions.new_secret()
+    sessions.insert(
+        session_id=sessions.id_of_cookie(secret),
+        kind="session",
+        account_id=principal.account_id,
+        org_id=chosen.id,
+        generation=old["generation"],
+        created_at=old["created_at"],
+    )
+    return secret
+
+
+def end_session(*, principal: Principal) -> None:
+    """Log out: the session and every token that carries its id are refused at the next call."""
+    sessions.end(principal.session_id)
+
+
+def issue_tokens(*, logged_in: LoggedIn) -> TokenPair:
+    """Begin a family of tokens. Raises PortalError 401 when no organization was chosen."""
+    if logged_in.organization is None:
+        raise invalid_credentials()
+    session_id, token_id = tokens.new_session_id(), tokens.new_token_id()
+    until = sessions.insert(
+        session_id=session_id,
+        kind="token",
+        account_id=logged_in.account_id,
+        org_id=logged_in.organization.id,
+        generation=logged_in.generation,
+        refresh=tokens.digest(token_id),
+    )
+    membership = next(one for one in logged_in.memberships if one.org_id == logged_in.organization.id)
+    return _pair(logged_in.account_id, logged_in.organization, membership, session_id, token_id, until)
+
+
+def refresh_tokens(*, refresh_token: str) -> TokenPair:
+    """A new pair for a refresh token, which works once.
+
+    Its second use ends the whole family, as somebody else may hold a copy (RFC 9700, 4.14.2): of two
+    calls at the same time one gets a pair, and the other one's refusal ends that pair as well. Raises
+    PortalError 401 `invalid_token` for everything that is not the good refresh token of a live family.
+    """
+    try:
+        claims = tokens.read_refresh(refresh_token)
+    except tokens.BadToken:
+        raise _invalid_token() from None
+    session = sessions.live(claims.session_id)
+    if session is None or session.kind != "token" or session.account_id != claims.account_id:
+        raise _invalid_token()
+    if session.organization is None or session.membership is None:
+        raise _invalid_token()
+    token_id = tokens.new_token_id()
+    if not sessions.rotate(session_id=session.id, old=tokens.digest(claims.token_id), new=tokens.digest(token_id)):
+        sessions.end(session.id)
+        raise _invalid_token()
+    return _pair(session.account_id, session.organization, session.membership, session.id, token_id, session.expires_at)
+
+
+def access_token(*, principal: Principal) -> str:
+    """An access token that lives and dies with the caller's session, for use beside the browser.
+
+    Raises PortalError 409 `choose_organization` while no organization is chosen.
+    """
+    if principal.organization is None or principal.role is None:
+        raise choose_first(principal.memberships)
+    return tokens.write_access(
+        account_id=principal.account_id,
+        membership=Membership(org_id=principal.organization.id, role=principal.role),
+        org_name=principal.organization.slug,
+        session_id=principal.session_id,
+        until=tokens.now() + timedelta(seconds=settings.ACCESS_TOKEN_SECONDS),
+    )
+
+
+def change_password(*, principal: Principal, current: str, new: str, words: Iterable[str] = ()) -> str:
+    """Set a new password, end every session and token of the account, and return a new session's secret.
+
+    Raises PortalError 422 (paths `current`, `new`), 401 when the account is gone, 409
+    `password_changed` when another change came first, 429 when too many are hashed at once.
+    """
+    if not isinstance(current, str):
+        raise invalid("current", "Use text.")
+    passwords.check_password_policy(new, (*words, principal.email, principal.email.partition("@")[0]), path="new")
+    accounts = database.collection(ACCOUNTS)
+    account = accounts.find_one({"_id": principal.account_id}, {"password": 1, "generation": 1})
+    if account is None:
+        raise unauthenticated()
+    if not passwords.verify(current, account["password"]):
+        raise invalid("current", "This is not your current password.")
+    outcome = accounts.update_one(
+        {"_id": principal.account_id, "password": account["password"], "generation": account["generation"]},
+        {"$set": {"password": passwords.hash_password(new), "updated_at": tokens.now()}, "$inc": {"generation": 1}},
+    )
+    if outcome.matched_count == 0:
+        raise PortalError("password_changed", 409, "The password was changed by somebody else just now.")
+    sessions.end_all_of_account(principal.account_id)
+    secret = sessions.new_secret()
+    sessions.insert(
+        session_id=sessions.id_of_cookie(secret),
+        kind="session",
+        account_id=principal.account_id,
+        org_id=principal.org_id,
+        generation=account["generation"] + 1,
+    )
+    return secret
+
+
+def _pair(
+    account_id: ObjectId,
+    organization: OrganizationFacts,
+    membership: Membership,
+    session_id: str,
+    token_id: str,
+    until: datetime,
+) -> TokenPair:
+    return TokenPair(
+        access_token=tokens.write_access(
+            account_id=account_id,
+            membership=membership,
+            org_name=organization.slug,
+            session_id=session_id,
+            until=until,
+        ),
+        refresh_token=tokens.write_refresh(
+            account_id=account_id, session_id=session_id, token_id=token_id, until=until
+        ),
+        expires_in=int(settings.ACCESS_TOKEN_SECONDS),
+        account_id=account_id,
+        org_id=organization.id,
+        org_name=organization.slug,
+    )
+
+
+def _invalid_token() -> PortalError:
+    return PortalError("invalid_token", 401, "This refresh token is not valid, or was used before. Log in again.")

@@ -1,0 +1,185 @@
+"""Sessions in the master database: browser sessions and families of tokens, opened, verified, ended.
+
+A session counts only together with what it hangs on. `live` reads the session, its account and its
+organization in one round trip, so that a password change, a removal or a deletion counts at the very
+next request, whatever is left lying in the collection.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from bson import ObjectId
+from django.conf import settings
+
+from accounts.directory import OrganizationFacts, directory
+from accounts.documents import ACCOUNTS, SESSIONS, SessionDocument, new_document
+from accounts.principal import Membership
+from accounts.roles import Role
+from accounts.tokens import digest, now
+from orgportal import database
+
+Kind = Literal["session", "token"]
+TOUCH_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class LiveSession:
+    """A session that counts at this moment, with the account and the organization it is for."""
+
+    id: str
+    kind: Kind
+    account_id: ObjectId
+    email: str
+    generation: int
+    memberships: tuple[Membership, ...]
+    organization: OrganizationFacts | None
+    membership: Membership | None
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+
+
+def new_secret() -> str:
+    """The value of a session cookie: 256 random bits, kept nowhere."""
+    return secrets.token_urlsafe(32)
+
+
+def insert(
+    *,
+    session_id: str,
+    kind: Kind,
+    account_id: ObjectId,
+    org_id: ObjectId | None,
+    generation: int,
+    refresh: str = "",
+    created_at: datetime | None = None,
+) -> datetime:
+    """Store a session and return when it ends at the latest.
+
+    `generation` is the account's when the password was checked: if it has changed since, the session is
+    dead from the start. `created_at` is given by a session that carries on an earlier one.
+    """
+    moment = now()
+    begun = created_at or moment
+    idle, absolute = _lifetimes(kind)
+    fields = {
+        "kind": kind,
+        "account_id": account_id,
+        "org_id": org_id,
+        "generation": generation,
+        "refresh": refresh,
+        "created_at": begun,
+        "seen_at": moment,
+        "idle_until": moment + idle,
+        "expires_at": begun + absolute,
+    }
+    database.collection(SESSIONS).insert_one(new_document(SessionDocument, session_id, fields))
+    return begun + absolute
+
+
+def live(session_id: str) -> LiveSession | None:
+    """The session if it counts now: one round trip, and None for every reason it may not.
+
+    It must not have run out, its account must exist and be of the same generation, and where it is for
+    an organization, the account must be a member and the organization open.
+    """
+    rows = database.collection(SESSIONS).aggregate(
+        [
+            {"$match": {"_id": session_id}},
+            {"$lookup": {"from": ACCOUNTS, "localField": "account_id", "foreignField": "_id", "as": "account"}},
+            {"$project": {"account.password": 0}},
+            *directory().join("org_id", "organization"),
+        ]
+    )
+    row = next(iter(rows), None)
+    return _read(row) if row else None
+
+
+def touch(session: LiveSession) -> None:
+    """Note that a browser session was used, at most once a minute; a session that has ended stays so."""
+    moment = now()
+    if moment - session.seen_at < timedelta(seconds=TOUCH_SECONDS):
+        return
+    idle, _ = _lifetimes(session.kind)
+    database.collection(SESSIONS).update_one(
+        {"_id": session.id, "seen_at": {"$lt": moment}}, {"$set": {"seen_at": moment, "idle_until": moment + idle}}
+    )
+
+
+def rotate(*, session_id: str, old: str, new: str) -> bool:
+    """Make `new` the good refresh token in place of `old`. False: `old` was not the good one any more."""
+    moment = now()
+    idle, _ = _lifetimes("token")
+    outcome = database.collection(SESSIONS).update_one(
+        {"_id": session_id, "kind": "token", "refresh": old},
+        {"$set": {"refresh": new, "seen_at": moment, "idle_until": moment + idle}},
+    )
+    return outcome.matched_count == 1
+
+
+def end(session_id: str) -> bool:
+    """End a session, and with it every token that carries its id. Whether it was there."""
+    return database.collection(SESSIONS).delete_one({"_id": session_id}).deleted_count == 1
+
+
+def end_all_of_account(account_id: ObjectId) -> int:
+    """End every session and token of an account; how many there were."""
+    return database.collection(SESSIONS).delete_many({"account_id": account_id}).deleted_count
+
+
+def end_all_of_organization(org_id: ObjectId) -> int:
+    """End every session and token for an organization; how many there were."""
+    return database.collection(SESSIONS).delete_many({"org_id": org_id}).deleted_count
+
+
+def id_of_cookie(secret: str) -> str:
+    """The id under which the session of a cookie is stored."""
+    return digest(secret)
+
+
+def _lifetimes(kind: Kind) -> tuple[timedelta, timedelta]:
+    if kind == "session":
+        seconds = settings.SESSION_IDLE_SECONDS, settings.SESSION_ABSOLUTE_SECONDS
+    else:
+        seconds = settings.REFRESH_IDLE_SECONDS, settings.REFRESH_ABSOLUTE_SECONDS
+    return timedelta(seconds=seconds[0]), timedelta(seconds=seconds[1])
+
+
+def _read(row: Mapping[str, Any]) -> LiveSession | None:
+    account = next(iter(row["account"]), None)
+    if account is None or account["generation"] != row["generation"]:
+        return None
+    moment = now()
+    # A TTL index deletes up to minutes late, and knows nothing of the idle time.
+    if moment >= row["expires_at"] or moment >= row["idle_until"]:
+        return None
+    memberships = memberships_of(account)
+    organization, membership = None, None
+    if row.get("org_id") is not None:
+        organization = directory().from_join(row["organization"])
+        membership = next((one for one in memberships if one.org_id == row["org_id"]), None)
+        if organization is None or not organization.is_open or membership is None:
+            return None
+    elif row["kind"] != "session":
+        return None
+    return LiveSession(
+        id=row["_id"],
+        kind=row["kind"],
+        account_id=account["_id"],
+        email=account["email"],
+        generation=account["generation"],
+        memberships=memberships,
+        organization=organization,
+        membership=membership,
+        created_at=row["created_at"],
+        seen_at=row["seen_at"],
+        expires_at=row["expires_at"],
+    )
+
+
+def memberships_of(account: Mapping[str, Any]) -> tuple[Membership, ...]:
+    """The memberships in an account's document."""
+    return tuple(Membership(org_id=one["org_id"], role=Role(one["role"])) for one in account["memberships"])
