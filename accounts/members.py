@@ -98,6 +98,13 @@ def membership_exists(*, account_id: ObjectId, org_id: ObjectId) -> bool:
     return database.collection(ACCOUNTS).find_one(wanted, {"_id": 1}) is not None
 
 
+def first_owner(*, org_id: ObjectId) -> ObjectId | None:
+    """The account that has owned the organization for longest, if any."""
+    owned = {"memberships": {"$elemMatch": {"org_id": org_id, "role": Role.OWNER.value}}}
+    row = database.collection(ACCOUNTS).find_one({"memberships.org_id": org_id, **owned}, {"_id": 1}, sort=[("_id", 1)])
+    return row["_id"] if row else None
+
+
 def count_members(*, org_id: ObjectId) -> MemberCounts:
     """How many accounts belong to the organization, and how many would vanish with it."""
     accounts = database.collection(ACCOUNTS)

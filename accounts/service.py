@@ -23,12 +23,14 @@ from accounts.login import (
     log_in,
     open_organization,
 )
+from accounts.leftovers import leftovers
 from accounts.members import (
     Forgotten,
     MemberCounts,
     NewAccount,
     add_membership,
     count_members,
+    first_owner,
     forget_organization,
     insert_account,
     membership_exists,
@@ -52,9 +54,11 @@ __all__ = [
     "choose_organization",
     "count_members",
     "end_session",
+    "first_owner",
     "forget_organization",
     "insert_account",
     "issue_tokens",
+    "leftovers",
     "log_in",
     "membership_exists",
     "normalise_email",

@@ -1,6 +1,7 @@
 """The use cases of organizations: one function each, called by page, endpoint and command alike."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +11,11 @@ from accounts import service as accounts
 from accounts.principal import Principal
 from accounts.roles import Role
 from orgportal import database
-from orgportal.errors import PortalError, organization_busy, unauthenticated
+from orgportal.errors import PortalError, not_found, organization_busy, unauthenticated
 from tenants import manager, names
 from tenants.access import Access
 from tenants.documents import ACTIVE, DELETING, RENAMING, Organization, now, organization_from
-from tenants.lifecycle import create, operation, rename
+from tenants.lifecycle import create, operation, reconcile, rename
 from tenants.lifecycle import delete as deletion
 from tenants.metadata import clean_metadata
 
@@ -167,6 +168,12 @@ def list_organizations(
     return [(organization_from(row), roles[row["_id"]]) for row in rows]
 
 
+def all_organizations() -> Iterator[Organization]:
+    """Every organization in whatever state, for the operator; read in batches."""
+    for row in database.collection("organizations").find({}, batch_size=500):
+        yield organization_from(row)
+
+
 def describe(*, access: Access) -> Description:
     """The organization as the access saw it, with the size of its collection (one round trip)."""
     records, storage_bytes = manager.measure(access.organization.placement)
@@ -243,3 +250,18 @@ def delete(*, access: Access, expected_rev: int | None = None) -> bool:
     if access.organization.status != ACTIVE:
         raise organization_busy()
     return deletion.delete(access.organization)
+
+
+def delete_as_operator(*, slug: str) -> None:
+    """Delete an organization and wait until its name is free again (some seconds).
+
+    Raises PortalError 404 when there is none, 503 `organization_busy` during another operation.
+    """
+    row = database.collection("organizations").find_one({"names": slug})
+    if row is None or row["slug"] != slug:
+        raise not_found()
+    organization = organization_from(row)
+    deletion.delete(organization)
+    while operation.load(organization.id) is not None:
+        reconcile.run_due()
+        time.sleep(0.2)

@@ -1,0 +1,41 @@
+"""Finds what should have gone with an account or organization; reads only, in batches."""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+from accounts.documents import ACCOUNTS, SESSIONS
+from orgportal import database
+from orgportal.database import Document
+
+BATCH = 500
+
+
+def leftovers(*, organization_exists: Callable[[list[object]], set[object]]) -> Iterator[tuple[str, str]]:
+    """Pairs of what is left over and why it should not be.
+
+    `organization_exists` tells which of the given organization ids exist.
+    """
+    for batch in _batches(ACCOUNTS, {"memberships": 1}):
+        present = organization_exists([one["org_id"] for row in batch for one in row["memberships"]])
+        for row in batch:
+            if not row["memberships"]:
+                yield f"account {row['_id']}", "belongs to no organization"
+            for one in row["memberships"]:
+                if one["org_id"] not in present:
+                    yield f"account {row['_id']}", f"belongs to {one['org_id']}, which does not exist"
+    for batch in _batches(SESSIONS, {"account_id": 1, "org_id": 1}):
+        present = organization_exists([row["org_id"] for row in batch if row["org_id"] is not None])
+        ids = {"$in": [row["account_id"] for row in batch]}
+        accounts = {row["_id"] for row in database.collection(ACCOUNTS).find({"_id": ids}, {"_id": 1})}
+        for row in batch:
+            # The session's id stays unsaid: with a signing key it would be half of a token.
+            if row["org_id"] is not None and row["org_id"] not in present:
+                yield f"a session of account {row['account_id']}", f"is for {row['org_id']}, which does not exist"
+            if row["account_id"] not in accounts:
+                yield f"a session of account {row['account_id']}", "its account does not exist"
+
+
+def _batches(collection: str, projection: Document) -> Iterator[list[Document]]:
+    cursor = database.collection(collection).find({}, projection, batch_size=BATCH)
+    while batch := list(islice(cursor, BATCH)):
+        yield batch

@@ -1,0 +1,19 @@
+"""`manage.py reconcile`: what the worker does all the time, once."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from orgportal import embedded
+from tenants.lifecycle import reconcile
+
+
+class Command(BaseCommand):
+    """Finishes or undoes every operation whose lease has passed, and sweeps names whose time has come."""
+
+    help = "Finish or undo what a crash left behind, now instead of when the worker comes to it."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with embedded.available():
+            steps = reconcile.run_all()
+        self.stdout.write(f"{steps} {'step was' if steps == 1 else 'steps were'} made.")
