@@ -81,8 +81,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "orgportal.middleware.RequestIdMiddleware",
     "orgportal.middleware.HeadersMiddleware",
-    "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "orgportal.middleware.ErrorMiddleware",
     "orgportal.middleware.DeadlineMiddleware",
@@ -96,7 +96,7 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "orgportal.urls"
 WSGI_APPLICATION = "orgportal.wsgi.application"
-APPEND_SLASH = True
+APPEND_SLASH = False
 
 TEMPLATES = [
     {

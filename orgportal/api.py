@@ -1,0 +1,82 @@
+"""The JSON API: one object that parses strictly, answers errors as problem+json and documents itself."""
+
+from typing import Any, cast
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.openapi.schema import OpenAPISchema
+from ninja.parser import Parser
+from ninja.types import DictStrAny
+
+from orgportal import answers, strict_json
+from orgportal.api_documentation import DESCRIPTION, Docs, completed
+from orgportal.errors import InputError, PortalError, unauthenticated
+
+# Where ninja says that the input came from; paths in `errors` begin behind it.
+_SOURCES = frozenset({"body", "query", "path", "header", "cookie", "form"})
+
+
+class StrictParser(Parser):
+    """Bodies in strict JSON only."""
+
+    def parse_body(self, request: HttpRequest) -> DictStrAny:
+        """The body's JSON. Raises PortalError 415 for another content type, 400 and 422 as `strict_json.parse`."""
+        if request.content_type != "application/json":
+            raise PortalError("unsupported_media_type", 415, "Send the body as application/json.")
+        return cast(DictStrAny, strict_json.parse(request.body))
+
+
+class PortalAPI(NinjaAPI):
+    """NinjaAPI with this portal's errors and its completed OpenAPI document, made once."""
+
+    _document: OpenAPISchema | None = None
+
+    def get_openapi_schema(self, *, path_prefix: str | None = None, path_params: Any = None) -> OpenAPISchema:
+        """The OpenAPI document."""
+        if self._document is None:
+            self._document = completed(super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params))
+        return self._document
+
+    def on_exception(self, request: HttpRequest, exc: Any) -> HttpResponse:
+        """The answer to whatever an operation raised; what is not known goes on to Django."""
+        known = _known(exc)
+        if known is None:
+            raise exc
+        return answers.answer(request, known)
+
+
+def _known(error: Exception) -> PortalError | None:
+    if isinstance(error, ValidationError):
+        return _invalid_input(error)
+    if isinstance(error, AuthenticationError):
+        return unauthenticated()
+    if isinstance(error, HttpError):
+        # Ninja wraps what the parser raised.
+        return answers.as_portal_error(error.__cause__) if error.__cause__ else None
+    return answers.as_portal_error(error)
+
+
+def _invalid_input(error: ValidationError) -> PortalError:
+    errors = [InputError(_path(wrong["loc"]), str(wrong["msg"])[:300]) for wrong in error.errors[:100]]
+    return PortalError("invalid_input", 422, "Some of the input is not acceptable.", errors=errors)
+
+
+def _path(location: tuple[str | int, ...]) -> str:
+    parts = [str(part) for part in location]
+    if parts and parts[0] in _SOURCES:
+        # The second part is the name of the view's own argument for the body.
+        parts = parts[2:] if parts[0] == "body" else parts[1:]
+    return ".".join(part.encode("utf-8", "backslashreplace").decode()[:200] for part in parts)
+
+
+api = PortalAPI(
+    title="orgportal",
+    version="1",
+    description=DESCRIPTION,
+    urls_namespace="api",
+    parser=StrictParser(),
+    docs=Docs(),
+    docs_decorator=require_safe,
+)

@@ -1,0 +1,67 @@
+"""What a request must be before any view sees it: decodable, uncompressed, and of a bounded size."""
+
+import io
+from urllib.parse import unquote_to_bytes
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.core.handlers.wsgi import LimitedStream
+from django.http import HttpRequest
+
+from orgportal.answers import as_portal_error, bad_request
+from orgportal.errors import PortalError, not_found
+
+_CHUNK = 64 * 1024
+
+
+def check(request: HttpRequest) -> None:
+    """Raise the PortalError that a broken request deserves."""
+    _check_path(request)
+    _check_query(request)
+    _check_encoding(request)
+    if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
+        _read_chunked(request)
+
+
+def _check_path(request: HttpRequest) -> None:
+    # WSGI hands the path over as bytes in Latin-1. Nothing of ours has a name that is not UTF-8.
+    raw = request.META.get("PATH_INFO", "").encode("latin-1", "replace")
+    if b"\0" in raw or not _is_utf8(raw):
+        raise not_found()
+
+
+def _check_query(request: HttpRequest) -> None:
+    raw = unquote_to_bytes(request.META.get("QUERY_STRING", ""))
+    if b"\0" in raw or not _is_utf8(raw):
+        raise bad_request("bad_query", "The query string is not valid UTF-8.")
+
+
+def _check_encoding(request: HttpRequest) -> None:
+    if request.META.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() not in {"", "identity"}:
+        raise PortalError("unsupported_encoding", 415, "Send the body uncompressed.")
+    charset = (request.content_params or {}).get("charset", "utf-8")
+    if charset.lower() not in {"utf-8", "utf8", "us-ascii"}:
+        raise PortalError("unsupported_charset", 415, "Send the body in UTF-8.")
+
+
+def _read_chunked(request: HttpRequest) -> None:
+    """Take a body that comes without a length: Django would not see it, and nothing would bound it."""
+    if not request.META.get("wsgi.input_terminated"):
+        raise PortalError("length_required", 411, "Send the body with a Content-Length.")
+    body = bytearray()
+    source = request.META["wsgi.input"]
+    while chunk := source.read(_CHUNK):
+        body += chunk
+        if len(body) > settings.MAX_BODY_BYTES:
+            too_big = as_portal_error(RequestDataTooBig())
+            raise too_big if too_big else RequestDataTooBig()
+    request.META["CONTENT_LENGTH"] = str(len(body))
+    request._stream = LimitedStream(io.BytesIO(body), len(body))  # type: ignore[attr-defined]
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
