@@ -48,6 +48,11 @@ def known_principal(request: HttpRequest) -> Principal | None:
     return caller.principal if caller else None
 
 
+def was_asked(request: HttpRequest) -> bool:
+    """Whether the answer to this request may depend on who made it."""
+    return hasattr(request, _KEPT)
+
+
 def require_principal(request: HttpRequest) -> Principal:
     """Who makes this request. Raises PortalError 401 for nobody."""
     principal = principal_of(request)

@@ -21,6 +21,9 @@ MAX_LENGTH = 128
 SHORTEST_REMAINDER = 8
 SHORTEST_WORD = 3
 SERVICE_WORDS = ("orgportal", "password")
+_TRIMMINGS = "0123456789!?.,_- "
+_ALPHABET, _DIGITS, _KEYBOARD = "abcdefghijklmnopqrstuvwxyz", "01234567890123456789", "qwertyuiopasdfghjklzxcvbnm"
+_KEYBOARD_LINES = (_ALPHABET + _DIGITS, _DIGITS[:10] + _ALPHABET, _KEYBOARD, _DIGITS[1:11] + _KEYBOARD, _DIGITS)
 
 
 class ConfiguredBcryptHasher(BCryptSHA256PasswordHasher):
@@ -31,7 +34,7 @@ class ConfiguredBcryptHasher(BCryptSHA256PasswordHasher):
 
     def must_update(self, encoded: str) -> bool:
         """Whether a hash was made at a lower cost than today's."""
-        return bool(self.decode(encoded)["work_factor"] < self.rounds)
+        return int(self.decode(encoded)["work_factor"]) < self.rounds
 
 
 def hash_password(password: str) -> str:
@@ -113,10 +116,14 @@ def _common_passwords() -> frozenset[str]:
 
 
 def _is_common(password: str) -> bool:
-    folded = password.casefold().strip()
+    folded = _normalised(password).casefold().strip()
     unit = _repeated_unit(folded)
-    candidates = {folded, unit, folded.rstrip("0123456789!?.,_- "), folded.strip("0123456789!?.,_- ")}
-    return len(unit) < SHORTEST_REMAINDER or bool(candidates & _common_passwords()) or folded in _runs()
+    candidates = {folded, unit, folded.rstrip(_TRIMMINGS), folded.strip(_TRIMMINGS)}
+    return (
+        len(unit) < SHORTEST_REMAINDER
+        or not candidates.isdisjoint(_common_passwords())
+        or any(folded in line or folded[::-1] in line for line in _KEYBOARD_LINES)
+    )
 
 
 def _repeated_unit(text: str) -> str:
@@ -128,19 +135,8 @@ def _repeated_unit(text: str) -> str:
     return text
 
 
-@lru_cache(maxsize=1)
-def _runs() -> frozenset[str]:
-    """Every run along the alphabet, the digits or a keyboard's rows, forwards and backwards."""
-    alphabet, digits, letters = "abcdefghijklmnopqrstuvwxyz", "01234567890123456789", "qwertyuiopasdfghjklzxcvbnm"
-    rows = (alphabet, digits, f"1234567890{letters}", digits[:10] + alphabet, alphabet + digits)
-    lines = [line for row in rows for line in (row, row[::-1])]
-    return frozenset(
-        line[start:end] for line in lines for start in range(len(line)) for end in range(start + 1, len(line) + 1)
-    )
-
-
 def _leans_on(password: str, words: Iterable[str]) -> bool:
-    rest = password.casefold()
+    rest = _normalised(password).casefold()
     guesses = {part for word in (*SERVICE_WORDS, *words) for part in _parts(word)}
     found = False
     for guess in sorted(guesses, key=len, reverse=True):

@@ -185,12 +185,12 @@ def access_token(*, principal: Principal) -> str:
 def change_password(*, principal: Principal, current: str, new: str, words: Iterable[str] = ()) -> str:
     """Set a new password, end every session and token of the account, and return a new session's secret.
 
-    Raises PortalError 422 (paths `current`, `new`), 401 when the account is gone, 409
+    Raises PortalError 422 (path `current`, or `password` for the new one), 401 when the account is gone, 409
     `password_changed` when another change came first, 429 when too many are hashed at once.
     """
     if not isinstance(current, str):
         raise invalid("current", "Use text.")
-    passwords.check_password_policy(new, (*words, principal.email, principal.email.partition("@")[0]), path="new")
+    passwords.check_password_policy(new, (*words, principal.email, principal.email.partition("@")[0]))
     accounts = database.collection(ACCOUNTS)
     account = accounts.find_one({"_id": principal.account_id}, {"password": 1, "generation": 1})
     if account is None:
