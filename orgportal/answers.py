@@ -67,8 +67,8 @@ def _as_bad_request(error: BaseException) -> PortalError | None:
 
 
 def title_of(status: int) -> str:
-    """The standard phrase of an HTTP status."""
-    return HTTPStatus(status).phrase
+    """The standard phrase of an HTTP status (RFC 9110; older Pythons still know older phrases)."""
+    return {413: "Content Too Large", 422: "Unprocessable Content"}.get(status) or HTTPStatus(status).phrase
 
 
 def problem_document(error: PortalError, request_id: str) -> dict[str, Any]:

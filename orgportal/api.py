@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.datastructures import MultiValueDict
 from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -10,9 +11,11 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.parser import Parser
 from ninja.types import DictStrAny
 
+from accounts.api import router as authentication
 from orgportal import answers, strict_json
 from orgportal.api_documentation import DESCRIPTION, Docs, completed
-from orgportal.errors import InputError, PortalError, unauthenticated
+from orgportal.errors import InputError, PortalError, invalid, unauthenticated
+from tenants.api import router as organizations
 
 # Where ninja says that the input came from; paths in `errors` begin behind it.
 _SOURCES = frozenset({"body", "query", "path", "header", "cookie", "form"})
@@ -26,6 +29,15 @@ class StrictParser(Parser):
         if request.content_type != "application/json":
             raise PortalError("unsupported_media_type", 415, "Send the body as application/json.")
         return cast(DictStrAny, strict_json.parse(request.body))
+
+    def parse_querydict(
+        self, data: "MultiValueDict[str, Any]", list_fields: list[str], request: HttpRequest
+    ) -> DictStrAny:
+        """The parameters of the query. Raises PortalError 422 for one that is given twice."""
+        for name, values in data.lists():
+            if len(values) > 1:
+                raise invalid(name[:200], "Give it once.")
+        return super().parse_querydict(data, list_fields, request)
 
 
 class PortalAPI(NinjaAPI):
@@ -80,3 +92,5 @@ api = PortalAPI(
     docs=Docs(),
     docs_decorator=require_safe,
 )
+api.add_router("/auth", authentication)
+api.add_router("/orgs", organizations)

@@ -8,18 +8,18 @@ from ninja import NinjaAPI
 from ninja.openapi.docs import DocsBase
 from ninja.openapi.schema import OpenAPISchema
 
-from orgportal.answers import PROBLEM_JSON
+from orgportal.answers import PROBLEM_JSON, title_of
 
 DESCRIPTION = """Organizations, each with a collection of its own.
 
-**Log in** with `POST /auth/login` and send `Authorization: Bearer <access_token>`. A browser's session cookie works too;
-unsafe methods then need the `X-CSRFToken` header.
+**Log in** with `POST /auth/login` and send `Authorization: Bearer <access_token>`. A browser's session cookie
+works too; unsafe methods then need the `X-CSRFToken` header. A Bearer header wins over a cookie.
 
-**Errors** are [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) `application/problem+json`. Decide on `code`, show `detail`;
-`errors` names the fields. Every answer has an `X-Request-ID`, which the logs know.
+**Errors** are [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) `application/problem+json`. Decide on `code`,
+show `detail`; `errors` names the fields. Every answer has an `X-Request-ID`, which the logs know.
 
-**Retries**: send `Idempotency-Key` (a random UUID) with a POST, and the same key and body give the first answer again for
-24 hours. `503` and `429` come with `Retry-After`.
+**Retries**: send `Idempotency-Key` (a random UUID) with a POST, and the same key and body give the first answer
+again for 24 hours. `503` and `429` come with `Retry-After`.
 
 **Concurrent changes**: send the `ETag` you read as `If-Match`; `412` means that somebody was faster.
 """
@@ -58,7 +58,11 @@ def _completed_response(status: int, response: dict[str, Any]) -> dict[str, Any]
         headers.add("Retry-After")
     if status == 401:
         headers.add("WWW-Authenticate")
-    result = {**response, "headers": {name: _HEADERS[name] for name in sorted(headers)}}
+    result = {
+        **response,
+        "description": title_of(status),
+        "headers": {name: _HEADERS[name] for name in sorted(headers)},
+    }
     if status >= 400 and "content" in response:
         result["content"] = {PROBLEM_JSON: response["content"]["application/json"]}
     return result

@@ -115,7 +115,7 @@ def configure(config: Mapping[str, str]) -> None:
     logging.captureWarnings(True)
 
 
-class GunicornLogger(Logger):  # type: ignore[misc]
+class GunicornLogger(Logger):
     """Gunicorn's own lines in the same form; name it as `logger_class`. Requests are logged by the portal."""
 
     def setup(self, cfg: Any) -> None:

@@ -5,7 +5,6 @@ from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from django.core.handlers.wsgi import LimitedStream
 from django.http import HttpRequest
 
 from orgportal.answers import as_portal_error, bad_request
@@ -56,7 +55,7 @@ def _read_chunked(request: HttpRequest) -> None:
             too_big = as_portal_error(RequestDataTooBig())
             raise too_big if too_big else RequestDataTooBig()
     request.META["CONTENT_LENGTH"] = str(len(body))
-    request._stream = LimitedStream(io.BytesIO(body), len(body))  # type: ignore[attr-defined]
+    request._stream = io.BytesIO(body)
 
 
 def _is_utf8(raw: bytes) -> bool:

@@ -69,5 +69,5 @@ def _tags(header: str, name: str) -> Iterator[tuple[bool, str]]:
     for part in header.split(","):
         found = _TAG.fullmatch(part)
         if found is None:
-            raise PortalError("bad_header", 400, f'{name} takes the ETag of an earlier answer, quotes included, or "*".')
+            raise PortalError("bad_header", 400, f"{name} takes an ETag of an earlier answer, quotes included, or *.")
         yield bool(found[1]), found[2]
