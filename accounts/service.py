@@ -14,6 +14,7 @@ from accounts import passwords, sessions, tokens
 from accounts.addresses import normalise_email
 from accounts.directory import OrganizationFacts
 from accounts.documents import ACCOUNTS, SESSIONS
+from accounts.leftovers import leftovers
 from accounts.login import (
     LoggedIn,
     OrganizationChoice,
@@ -23,7 +24,6 @@ from accounts.login import (
     log_in,
     open_organization,
 )
-from accounts.leftovers import leftovers
 from accounts.members import (
     Forgotten,
     MemberCounts,
@@ -81,17 +81,19 @@ class TokenPair:
 
 
 def open_session(*, logged_in: LoggedIn, replaces: Principal | None = None) -> str:
-    """Open a browser session and return the secret for its cookie; the session it `replaces` ends."""
+    """Open a browser session and return the secret for its cookie; the session it `replaces` ends.
+
+    Raises PortalError 401 `invalid_credentials` when the password or the organization went meanwhile.
+    """
     if replaces is not None:
         sessions.end(replaces.session_id)
-    secret = sessions.new_secret()
-    sessions.insert(
-        session_id=sessions.id_of_cookie(secret),
-        kind="session",
+    secret = sessions.open_browser_session(
         account_id=logged_in.account_id,
         org_id=logged_in.organization.id if logged_in.organization else None,
         generation=logged_in.generation,
     )
+    if secret is None:
+        raise invalid_credentials()
     return secret
 
 
@@ -109,15 +111,14 @@ def choose_organization(*, principal: Principal, slug: str) -> str:
     old = database.collection(SESSIONS).find_one({"_id": principal.session_id}, {"generation": 1, "created_at": 1})
     if old is None or not sessions.end(principal.session_id):
         raise unauthenticated()
-    secret = sessions.new_secret()
-    sessions.insert(
-        session_id=sessions.id_of_cookie(secret),
-        kind="session",
+    secret = sessions.open_browser_session(
         account_id=principal.account_id,
         org_id=chosen.id,
         generation=old["generation"],
         created_at=old["created_at"],
     )
+    if secret is None:
+        raise unauthenticated()
     return secret
 
 
@@ -127,9 +128,13 @@ def end_session(*, principal: Principal) -> None:
 
 
 def issue_tokens(*, logged_in: LoggedIn) -> TokenPair:
-    """Begin a family of tokens. Raises PortalError 401 when no organization was chosen."""
+    """Begin a family of tokens.
+
+    Raises PortalError 409 `choose_organization` when none was chosen, 401 `invalid_credentials` when the
+    password or the organization went meanwhile.
+    """
     if logged_in.organization is None:
-        raise invalid_credentials()
+        raise choose_first(logged_in.memberships)
     session_id, token_id = tokens.new_session_id(), tokens.new_token_id()
     until = sessions.insert(
         session_id=session_id,
@@ -139,6 +144,8 @@ def issue_tokens(*, logged_in: LoggedIn) -> TokenPair:
         generation=logged_in.generation,
         refresh=tokens.digest(token_id),
     )
+    if until is None:
+        raise invalid_credentials()
     membership = next(one for one in logged_in.memberships if one.org_id == logged_in.organization.id)
     return _pair(logged_in.account_id, logged_in.organization, membership, session_id, token_id, until)
 
@@ -204,14 +211,11 @@ def change_password(*, principal: Principal, current: str, new: str, words: Iter
     if outcome.matched_count == 0:
         raise PortalError("password_changed", 409, "The password was changed by somebody else just now.")
     sessions.end_all_of_account(principal.account_id)
-    secret = sessions.new_secret()
-    sessions.insert(
-        session_id=sessions.id_of_cookie(secret),
-        kind="session",
-        account_id=principal.account_id,
-        org_id=principal.org_id,
-        generation=account["generation"] + 1,
+    secret = sessions.open_browser_session(
+        account_id=principal.account_id, org_id=principal.org_id, generation=account["generation"] + 1
     )
+    if secret is None:
+        raise unauthenticated()
     return secret
 
 

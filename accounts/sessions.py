@@ -56,11 +56,12 @@ def insert(
     generation: int,
     refresh: str = "",
     created_at: datetime | None = None,
-) -> datetime:
-    """Store a session and return when it ends at the latest.
+) -> datetime | None:
+    """Store a session and return when it ends at the latest; None, and no session, if it would not count.
 
-    `generation` is the account's when the password was checked: if it has changed since, the session is
-    dead from the start. `created_at` is given by a session that carries on an earlier one.
+    `generation` is the account's when the password was checked: a password that has changed since, or an
+    organization that is being deleted, makes the session count for nothing. `created_at` is given by a
+    session that carries on an earlier one.
     """
     moment = now()
     begun = created_at or moment
@@ -76,8 +77,29 @@ def insert(
         "idle_until": moment + idle,
         "expires_at": begun + absolute,
     }
-    database.collection(SESSIONS).insert_one(new_document(SessionDocument, session_id, fields))
+    document = new_document(SessionDocument, session_id, fields)
+    database.collection(SESSIONS).insert_one({**document, "org_id": org_id})
+    # Whoever ends the sessions of an account or organization either sees this one, or is seen here.
+    if live(session_id) is None:
+        end(session_id)
+        return None
     return begun + absolute
+
+
+def open_browser_session(
+    *, account_id: ObjectId, org_id: ObjectId | None, generation: int, created_at: datetime | None = None
+) -> str | None:
+    """A new browser session's secret, for its cookie; None if the session would not count (see `insert`)."""
+    secret = new_secret()
+    until = insert(
+        session_id=id_of_cookie(secret),
+        kind="session",
+        account_id=account_id,
+        org_id=org_id,
+        generation=generation,
+        created_at=created_at,
+    )
+    return secret if until else None
 
 
 def live(session_id: str) -> LiveSession | None:
