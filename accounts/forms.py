@@ -5,10 +5,9 @@ from typing import Any
 from django import forms
 from django.core.validators import ProhibitNullCharactersValidator
 
-MAX_PASSWORD = 128
+from accounts.passwords import MAX_LENGTH, MIN_LENGTH
+
 MAX_EMAIL = 254
-MAX_NAME = 100
-MIN_NEW_PASSWORD = 15
 
 
 class PasswordField(forms.CharField):
@@ -16,7 +15,7 @@ class PasswordField(forms.CharField):
 
     def __init__(self, *, autocomplete: str, **options: Any) -> None:
         widget = forms.PasswordInput(attrs={"autocomplete": autocomplete, "data-password": "", "spellcheck": "false"})
-        super().__init__(strip=False, max_length=MAX_PASSWORD, widget=widget, **options)
+        super().__init__(strip=False, max_length=MAX_LENGTH, widget=widget, **options)
         self.validators = [v for v in self.validators if not isinstance(v, ProhibitNullCharactersValidator)]
 
 
@@ -40,15 +39,15 @@ class PasswordChangeForm(forms.Form):
     """The password now in force, and the new one twice."""
 
     current = PasswordField(autocomplete="current-password", label="Current password")
-    password = PasswordField(
+    new = PasswordField(
         autocomplete="new-password",
         label="New password",
-        help_text=f"At least {MIN_NEW_PASSWORD} characters. A few unrelated words are easy to keep and hard to guess.",
+        help_text=f"At least {MIN_LENGTH} characters. A few unrelated words are easy to keep and hard to guess.",
     )
     repeat = PasswordField(autocomplete="new-password", label="New password again")
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
-        if "password" in cleaned and "repeat" in cleaned and cleaned["password"] != cleaned["repeat"]:
+        if "new" in cleaned and "repeat" in cleaned and cleaned["new"] != cleaned["repeat"]:
             self.add_error("repeat", "This is not the same as the new password above.")
         return cleaned

@@ -91,13 +91,11 @@ def account(request: HttpRequest) -> HttpResponse:
         secret = service.change_password(
             principal=principal,
             current=form.cleaned_data["current"],
-            new=form.cleaned_data["password"],
+            new=form.cleaned_data["new"],
             words=_own_words(principal),
         )
     except PortalError as error:
-        return show_refusal(
-            request, "accounts/account.html", form, error, beside={"invalid_credentials": "current"}, **context
-        )
+        return show_refusal(request, "accounts/account.html", form, error, **context)
     messages.success(request, "Your password is changed. All other sessions and tokens of yours have ended.")
     response = redirect("account")
     start_session(request, response, secret)

@@ -6,7 +6,9 @@ from typing import Any
 
 from django import forms
 
-from accounts.forms import MAX_NAME, MIN_NEW_PASSWORD, EmailField, PasswordField
+from accounts.forms import EmailField, PasswordField
+from accounts.members import MAX_NAME_LENGTH
+from accounts.passwords import MIN_LENGTH
 from tenants.names import NAME_LENGTH, SLUG_LENGTH
 
 PLAIN_TEXT = {"autocapitalize": "none", "autocomplete": "off", "spellcheck": "false"}
@@ -51,14 +53,14 @@ class SignupForm(OrganizationForm):
     name = forms.CharField(
         label="Your name",
         required=False,
-        max_length=MAX_NAME,
+        max_length=MAX_NAME_LENGTH,
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
     email = EmailField(autocomplete="username", label="Email", help_text="You log in with it.")
     password = PasswordField(
         autocomplete="new-password",
         label="Password",
-        help_text=f"At least {MIN_NEW_PASSWORD} characters. A few unrelated words are easy to keep and hard to guess.",
+        help_text=f"At least {MIN_LENGTH} characters. A few unrelated words are easy to keep and hard to guess.",
     )
 
 

@@ -2,12 +2,12 @@
 
 from django.urls import path
 
-from tenants import views
+from tenants import signup_views, views
 
 urlpatterns = [
-    path("signup", views.signup, name="signup"),
-    path("signup/name", views.name_preview, name="name_preview"),
-    path("new", views.organization_new, name="organization_new"),
+    path("signup", signup_views.signup, name="signup"),
+    path("signup/name", signup_views.name_preview, name="name_preview"),
+    path("new", signup_views.organization_new, name="organization_new"),
     path("choose", views.choose, name="choose"),
     path("dashboard", views.dashboard, name="dashboard"),
     path("progress", views.progress, name="progress"),

@@ -1,9 +1,8 @@
-"""Pages about organizations: sign up, choose, dashboard, settings, delete. Each is guard, form, service, redirect."""
+"""Pages of an organization: choose one, dashboard, settings, delete. Each is guard, form, service, redirect."""
 
 from typing import Any
 
-from bson import ObjectId
-from bson.errors import InvalidId
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -12,107 +11,21 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts import service as accounts
-from accounts.authentication import clear_session_cookie, principal_of, require_principal
+from accounts.authentication import clear_session_cookie, require_principal
 from accounts.roles import Role
 from accounts.views import start_session
+from orgportal.conventions.cursors import cursor_after, read_cursor
 from orgportal.errors import PortalError, not_found
 from orgportal.form_pages import show_form, show_refusal
-from orgportal.middleware import public
 from tenants import service
 from tenants.access import Access, organization_access
-from tenants.documents import RENAMING
-from tenants.forms import ChooseForm, DeleteForm, OrganizationForm, OrganizationSettingsForm, SignupForm, new_form_key
+from tenants.forms import ChooseForm, DeleteForm, OrganizationSettingsForm
 from tenants.metadata_text import metadata_from_rows, value_to_text
-from tenants.name_preview import NamePreview, preview_name
 
+LISTING = "choose"
 CHOICES_PER_PAGE = 24
 SPARE_ROWS = 3
-NAME_ERRORS = {"organization_exists": "slug", "email_taken": "email"}
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@public
-def signup(request: HttpRequest) -> HttpResponse:
-    """A new organization with its owner, who is logged in right away."""
-    if principal_of(request):
-        return redirect("organization_new" if request.method != "POST" else "dashboard")
-    if request.method != "POST":
-        return show_form(request, "tenants/signup.html", SignupForm(initial={"form_key": new_form_key()}))
-    form = SignupForm(request.POST)
-    if "check" in request.POST:
-        return _checked(request, "tenants/signup.html", form)
-    if not form.is_valid():
-        return show_form(request, "tenants/signup.html", form, preview=_preview_of(form))
-    fields = form.cleaned_data
-    try:
-        signed_up = service.sign_up(
-            organization_name=fields["organization_name"],
-            slug=fields["slug"] or None,
-            email=fields["email"],
-            password=fields["password"],
-            name=fields["name"],
-            origin=form.origin(scope=fields["email"]),
-        )
-        logged_in = accounts.log_in(
-            email=fields["email"], password=fields["password"], org_slug=signed_up.organization.slug
-        )
-    except PortalError as error:
-        preview = _preview_of(form)
-        return show_refusal(request, "tenants/signup.html", form, error, beside=NAME_ERRORS, preview=preview)
-    messages.success(request, f"{signed_up.organization.name} is ready.")
-    response = redirect("dashboard")
-    start_session(request, response, accounts.open_session(logged_in=logged_in))
-    return response
-
-
-@require_safe
-@public
-def name_preview(request: HttpRequest) -> HttpResponse:
-    """What the name leads to, as a fragment for the form."""
-    name, slug = request.GET.get("organization_name", "")[:1000], request.GET.get("slug", "")[:100]
-    preview = preview_name(organization_name=name, slug=slug.strip()) if name.strip() else None
-    return render(request, "tenants/includes/name_preview.html", {"preview": preview})
-
-
-def _preview_of(form: OrganizationForm) -> NamePreview | None:
-    name, slug = str(form["organization_name"].value() or ""), str(form["slug"].value() or "")
-    return preview_name(organization_name=name[:1000], slug=slug.strip()[:100]) if name.strip() else None
-
-
-def _checked(request: HttpRequest, template: str, form: OrganizationForm) -> HttpResponse:
-    """The form as it was filled in, with the preview: nothing else is judged yet."""
-    preview = _preview_of(form)
-    kept = type(form)(initial={name: form[name].value() for name in form.fields if name != "password"})
-    return show_form(request, template, kept, preview=preview, checked=True)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def organization_new(request: HttpRequest) -> HttpResponse:
-    """A further organization for the account that is logged in; the session moves to it."""
-    principal = require_principal(request)
-    if request.method != "POST":
-        return show_form(request, "tenants/new.html", OrganizationForm(initial={"form_key": new_form_key()}))
-    form = OrganizationForm(request.POST)
-    if "check" in request.POST:
-        return _checked(request, "tenants/new.html", form)
-    if not form.is_valid():
-        return show_form(request, "tenants/new.html", form, preview=_preview_of(form))
-    try:
-        added = service.add_organization(
-            principal=principal,
-            organization_name=form.cleaned_data["organization_name"],
-            slug=form.cleaned_data["slug"] or None,
-            metadata=None,
-            origin=form.origin(scope=str(principal.account_id)),
-        )
-        secret = accounts.choose_organization(principal=principal, slug=added.organization.slug)
-    except PortalError as error:
-        preview = _preview_of(form)
-        return show_refusal(request, "tenants/new.html", form, error, beside=NAME_ERRORS, preview=preview)
-    messages.success(request, f"{added.organization.name} is ready.")
-    response = redirect("dashboard")
-    start_session(request, response, secret)
-    return response
+NAME_ERRORS = {"organization_exists": "slug"}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -127,19 +40,11 @@ def choose(request: HttpRequest) -> HttpResponse:
         response = redirect("dashboard")
         start_session(request, response, secret)
         return response
-    rows = service.list_organizations(
-        principal=principal, limit=CHOICES_PER_PAGE, after=_object_id(request.GET.get("after", ""))
-    )
+    after = read_cursor(request.GET.get("cursor"), listing=LISTING)
+    rows = service.list_organizations(principal=principal, limit=CHOICES_PER_PAGE, after=after)
     shown = rows[:CHOICES_PER_PAGE]
-    after = str(shown[-1][0].id) if len(rows) > CHOICES_PER_PAGE else ""
-    return render(request, "tenants/choose.html", {"organizations": shown, "after": after, "principal": principal})
-
-
-def _object_id(text: str) -> ObjectId | None:
-    try:
-        return ObjectId(text) if text else None
-    except InvalidId:
-        raise not_found() from None
+    cursor = cursor_after(shown[-1][0].id, listing=LISTING) if len(rows) > CHOICES_PER_PAGE else ""
+    return render(request, "tenants/choose.html", {"organizations": shown, "cursor": cursor, "principal": principal})
 
 
 @require_safe
@@ -149,14 +54,17 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     if principal.organization is None:
         return redirect("choose")
     access = organization_access(principal=principal)
-    if access.organization.status == RENAMING:
+    if access.organization.pending_slug:
         return redirect("progress")
+    organization = access.organization
     context = {
         "description": service.describe(access=access),
-        "organization": access.organization,
+        "organization": organization,
         "role": access.role,
-        "members": accounts.count_members(org_id=access.organization.id),
+        "metadata": [(key, value_to_text(value)) for key, value in organization.metadata.items()],
+        "members": accounts.count_members(org_id=organization.id),
         "access_token": accounts.access_token(principal=principal),
+        "token_minutes": round(settings.ACCESS_TOKEN_SECONDS / 60),
     }
     return render(request, "tenants/dashboard.html", context)
 
@@ -166,7 +74,7 @@ def progress(request: HttpRequest) -> HttpResponse:
     """How far a rename is that goes on in the background; to the dashboard when it is done."""
     access = organization_access(principal=require_principal(request))
     asks_again = bool(getattr(request, "htmx", False))
-    if access.organization.status != RENAMING:
+    if not access.organization.pending_slug:
         return HttpResponseClientRedirect(reverse("dashboard")) if asks_again else redirect("dashboard")
     template = "tenants/includes/progress.html" if asks_again else "tenants/progress.html"
     return render(request, template, {"organization": access.organization})
@@ -194,16 +102,16 @@ def organization_settings(request: HttpRequest) -> HttpResponse:
         )
     except PortalError as error:
         return _settings_refused(request, access, form, error)
-    if updated.status == RENAMING:
+    if updated.pending_slug:
         return redirect("progress")
-    messages.success(request, _saved_message(organization.slug, updated.slug))
+    messages.success(request, _saved_message(organization.slug, updated.slug, updated.placement.collection))
     return redirect("organization_settings")
 
 
-def _saved_message(before: str, after: str) -> str:
+def _saved_message(before: str, after: str, collection: str) -> str:
     if before == after:
         return "Your changes are saved."
-    return f"The collection is now org_{after}. Access tokens for “{before}” no longer count: get new ones."
+    return f"The collection is now {collection}. Access tokens for “{before}” no longer count: get new ones."
 
 
 def _settings_page(request: HttpRequest, access: Access, form: OrganizationSettingsForm) -> HttpResponse:
