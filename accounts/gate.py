@@ -61,13 +61,21 @@ def _too_many() -> PortalError:
 
 @lru_cache(maxsize=1)
 def gate() -> Gate:
-    """This process's gate: its share of the cores, or BCRYPT_CONCURRENCY.
+    """This process's gate, with `slots` places.
 
     The queue takes no more than half of the process's threads: the others stay free for requests that
     need no password.
     """
-    slots = settings.BCRYPT_CONCURRENCY or max(1, _cores() // settings.WEB_WORKERS)
-    return Gate(slots=slots, queue=max(1, min(LONGEST_QUEUE, settings.WEB_THREADS // 2)), patience=PATIENCE_SECONDS)
+    return Gate(slots=slots(), queue=max(1, min(LONGEST_QUEUE, settings.WEB_THREADS // 2)), patience=PATIENCE_SECONDS)
+
+
+def slots() -> int:
+    """How many hashes run at once: BCRYPT_CONCURRENCY, or this process's share of the cores.
+
+    On a machine with many cores the share ends at half of the process's threads, for the same reason as the queue.
+    """
+    share = min(_cores() // settings.WEB_WORKERS, settings.WEB_THREADS // 2)
+    return int(settings.BCRYPT_CONCURRENCY) or max(1, share)
 
 
 def _cores() -> int:
