@@ -1,0 +1,64 @@
+# `make` alone lists what there is. Everything longer than a line is in scripts/.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+WORKERS ?= 2
+
+export ORGPORTAL_ENV ?= local
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: ## make the virtual environment for running the portal
+	@scripts/install.sh run
+
+.PHONY: install-dev
+install-dev: ## make the virtual environment for developing as well
+	@scripts/install.sh dev
+
+.PHONY: run
+run: install ## run the portal on http://127.0.0.1:8000 (PORT, DATA_DIR, MONGODB_URI are honoured)
+	@exec $(BIN)/python manage.py serve
+
+.PHONY: test
+test: lint types ## run every check and every test, browser included
+	@CHROMIUM="$$(scripts/chromium.sh)" && export CHROMIUM && $(PYTEST) -n $(WORKERS) $(ARGS)
+
+.PHONY: lint
+lint: install-dev ## style, formatting, and which layer may import which
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+.PHONY: types
+types: install-dev ## static types, strictly
+	$(BIN)/mypy
+
+.PHONY: check
+check: install ## Django's system checks with the present settings
+	$(BIN)/python manage.py check
+
+.PHONY: format
+format: install-dev ## format the code and mend what can be mended by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: bench
+bench: install-dev ## benchmarks, each as a ratio against a baseline in the same run
+	@for file in bench/bench_*.py; do $(BIN)/python "$$file"; done
+
+.PHONY: chaos
+chaos: install-dev ## only the tests that kill processes and cut connections
+	$(PYTEST) -n $(WORKERS) -m chaos $(ARGS)
+
+.PHONY: fuzz
+fuzz: install-dev ## only the tests that send generated requests
+	$(PYTEST) -n $(WORKERS) -m fuzz $(ARGS)
+
+.PHONY: clean
+clean: ## remove the virtual environment and everything generated, except data
+	rm -rf .venv staticfiles .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

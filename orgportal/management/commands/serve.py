@@ -1,0 +1,20 @@
+"""`manage.py serve`: the whole portal on one machine, as `make run` starts it."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from orgportal import supervisor
+
+
+class Command(BaseCommand):
+    """Embedded database (unless MONGODB_URI is set), web server and worker, until Ctrl-C."""
+
+    help = "Run the whole portal: database, web server, worker. Ctrl-C or SIGTERM stops all of it."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        supervisor.serve(self._say)
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
