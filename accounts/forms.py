@@ -1,13 +1,25 @@
 """Forms of the account pages: format only. Facts (taken, too common, wrong) are the service's to find."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django import forms
 from django.core.validators import ProhibitNullCharactersValidator
 
 from accounts.passwords import MAX_LENGTH, MIN_LENGTH
+from orgportal.errors import PortalError
 
 MAX_EMAIL = 254
+
+
+@contextmanager
+def beside_field() -> Iterator[None]:
+    """Turn what a service's own check refuses into the form's error, so that all fields are judged at once."""
+    try:
+        yield
+    except PortalError as error:
+        raise forms.ValidationError([part.message for part in error.errors] or [error.message]) from error
 
 
 class PasswordField(forms.CharField):

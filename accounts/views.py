@@ -1,5 +1,7 @@
 """Pages about who is calling: log in, log out, the account."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import rotate_token
@@ -81,7 +83,7 @@ def logout(request: HttpRequest) -> HttpResponse:
 def account(request: HttpRequest) -> HttpResponse:
     """Who one is, where one belongs, and a new password."""
     principal = require_principal(request)
-    context = {"principal": principal, "memberships": _memberships(principal)}
+    context: dict[str, Any] = {"principal": principal, "memberships": _memberships(principal)}
     if request.method != "POST":
         return show_form(request, "accounts/account.html", PasswordChangeForm(), **context)
     form = PasswordChangeForm(request.POST)

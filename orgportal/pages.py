@@ -1,9 +1,9 @@
 """What every page shares: its context, the landing page, the choice of theme, and the answer to a stale form."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.functional import SimpleLazyObject
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -59,7 +59,7 @@ def landing(request: HttpRequest) -> HttpResponse:
 @public
 def set_theme(request: HttpRequest) -> HttpResponse:
     """Keep the visitor's choice of light or dark in a cookie; anything else means: follow the system."""
-    response = cast(HttpResponseRedirect, redirect(own_path(request.POST.get("next", "")) or "landing"))
+    response = redirect(own_path(request.POST.get("next", "")) or "landing")
     theme = request.POST.get("theme", "")
     if theme in THEMES:
         response.set_cookie(

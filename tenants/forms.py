@@ -6,13 +6,14 @@ from typing import Any
 
 from django import forms
 
-from accounts.forms import EmailField, PasswordField
+from accounts.addresses import normalise_email
+from accounts.forms import EmailField, PasswordField, beside_field
 from accounts.members import MAX_NAME_LENGTH
-from accounts.passwords import MIN_LENGTH
-from tenants.names import NAME_LENGTH, SLUG_LENGTH
+from accounts.passwords import MIN_LENGTH, check_password_policy
+from tenants.names import NAME_LENGTH, SLUG_LENGTH, clean_name, clean_slug
 
 PLAIN_TEXT = {"autocapitalize": "none", "autocomplete": "off", "spellcheck": "false"}
-SLUG_HELP = "2 to 40 of a–z, 0–9 and _, beginning with a letter. Leave it empty to take it from the name."
+SLUG_HELP = "2 to 40 of a-z, 0-9 and _, beginning with a letter. Leave it empty to take it from the name."
 
 
 def new_form_key() -> str:
@@ -46,6 +47,16 @@ class OrganizationForm(forms.Form):
         parts = ["form", scope, key, self.cleaned_data["organization_name"], self.cleaned_data["slug"]]
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
+    def clean_organization_name(self) -> str:
+        typed = str(self.cleaned_data["organization_name"])
+        with beside_field():
+            return clean_name(typed)
+
+    def clean_slug(self) -> str:
+        typed = str(self.cleaned_data["slug"])
+        with beside_field():
+            return clean_slug(typed) if typed else typed
+
 
 class SignupForm(OrganizationForm):
     """A new organization and the account of its owner."""
@@ -63,6 +74,17 @@ class SignupForm(OrganizationForm):
         help_text=f"At least {MIN_LENGTH} characters. A few unrelated words are easy to keep and hard to guess.",
     )
 
+    def clean_email(self) -> str:
+        with beside_field():
+            return normalise_email(str(self.cleaned_data["email"]))
+
+    def clean_password(self) -> str:
+        password = str(self.cleaned_data["password"])
+        words = [str(self.cleaned_data.get(name) or "") for name in ("organization_name", "slug", "name", "email")]
+        with beside_field():
+            check_password_policy(password, words)
+        return password
+
 
 class ChooseForm(forms.Form):
     """Which of one's organizations the session is to be for."""
@@ -74,14 +96,12 @@ class OrganizationSettingsForm(forms.Form):
     """What may be changed about an organization, and the revision that the change was made on."""
 
     organization_name = forms.CharField(
-        label="Name",
+        label="Organization name",
         max_length=NAME_LENGTH,
         help_text="Shown to people. Changing it moves nothing and breaks nothing.",
         widget=forms.TextInput(attrs={"autocomplete": "organization"}),
     )
-    slug = forms.CharField(
-        label="Short name", max_length=SLUG_LENGTH, widget=forms.TextInput(attrs=PLAIN_TEXT)
-    )
+    slug = forms.CharField(label="Short name", max_length=SLUG_LENGTH, widget=forms.TextInput(attrs=PLAIN_TEXT))
     rev = forms.IntegerField(min_value=1, widget=forms.HiddenInput)
 
 

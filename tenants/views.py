@@ -159,7 +159,11 @@ def delete_organization(request: HttpRequest) -> HttpResponse:
 
 
 def _delete_context(access: Access) -> dict[str, Any]:
-    return {"organization": access.organization, "preview": service.deletion_preview(access=access)}
+    return {
+        "organization": access.organization,
+        "preview": service.deletion_preview(access=access),
+        "only_here": len(access.principal.memberships) == 1,
+    }
 
 
 def _deleted(request: HttpRequest, name: str, *, finished: bool) -> HttpResponse:

@@ -20,7 +20,7 @@ def icon(name: str, size: str = "") -> SafeString:
     )
 
 
-@register.filter
+@register.simple_tag
 def control(field: BoundField, classes: str = "") -> SafeString:
     """The field's input in the kit's looks."""
     wrong = "is-invalid" if field.errors else ""
