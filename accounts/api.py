@@ -1,7 +1,7 @@
 """Endpoints to log in, go on, log out, and see who one is."""
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Router
+from ninja import Router, Status
 from ninja.decorators import decorate_view
 
 from accounts import service
@@ -60,13 +60,13 @@ def refresh(request: HttpRequest, body: Refresh) -> Tokens:
     openapi_extra=headers_of(IDEMPOTENCY_KEY),
 )
 @decorate_view(idempotent)
-def logout(request: HttpRequest, response: HttpResponse) -> None:
+def logout(request: HttpRequest, response: HttpResponse) -> Status:
     """Revoke every token of this login, or end the browser's session. They are refused from the next call on."""
     principal = require_principal(request)
     service.end_session(principal=principal)
     if principal.method == "session":
         clear_session_cookie(response)
-    response.status_code = 204
+    return Status(204, None)
 
 
 @router.get(

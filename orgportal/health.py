@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from pymongo.errors import PyMongoError
 
@@ -74,6 +75,7 @@ def _missing_indexes() -> str | None:
     return f"Indexes are missing: {', '.join(missing)}. Run `manage.py ensure_indexes`." if missing else None
 
 
+@csrf_exempt
 @require_safe
 @public
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -81,6 +83,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "ok"})
 
 
+@csrf_exempt
 @require_safe
 @public
 def readyz(request: HttpRequest) -> HttpResponse:
@@ -91,6 +94,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "ready"})
 
 
+@csrf_exempt
 @require_safe
 @public
 def jwks(request: HttpRequest) -> HttpResponse:

@@ -55,8 +55,9 @@ def clean(value: Any, key: str = "") -> Any:
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A structlog processor that takes secrets out of an event, tracebacks included."""
-    return {name: clean(value, name) for name, value in event.items()}
+    """A structlog processor that takes secrets out of an event, tracebacks included, and says when and what first."""
+    first = {name: event[name] for name in ("timestamp", "level", "event") if name in event}
+    return {name: clean(value, name) for name, value in {**first, **event}.items()}
 
 
 _SHARED: tuple[Any, ...] = (
