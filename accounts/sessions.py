@@ -112,6 +112,8 @@ def live(session_id: str) -> LiveSession | None:
         [
             {"$match": {"_id": session_id}},
             {"$lookup": {"from": ACCOUNTS, "localField": "account_id", "foreignField": "_id", "as": "account"}},
+            # Unwound first: the embedded database does not look into an array to leave a field out.
+            {"$unwind": "$account"},
             {"$project": {"account.password": 0}},
             *directory().join("org_id", "organization"),
         ]
@@ -171,8 +173,8 @@ def _lifetimes(kind: Kind) -> tuple[timedelta, timedelta]:
 
 
 def _read(row: Mapping[str, Any]) -> LiveSession | None:
-    account = next(iter(row["account"]), None)
-    if account is None or account["generation"] != row["generation"]:
+    account = row["account"]
+    if account["generation"] != row["generation"]:
         return None
     moment = now()
     # A TTL index deletes up to minutes late, and knows nothing of the idle time.
