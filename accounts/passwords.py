@@ -56,7 +56,7 @@ def verify_and_upgrade(password: str, encoded: str | None) -> tuple[bool, str | 
     or not. Raises PortalError 429 when too many are hashed at once.
     """
     hasher = ConfiguredBcryptHasher()
-    usable = _is_text(password)
+    usable = _is_possible(password)
     text = _normalised(password) if usable else ""
     with gate().slot():
         if encoded is None or not usable:
@@ -73,21 +73,23 @@ def needs_upgrade(encoded: str) -> bool:
     return ConfiguredBcryptHasher().must_update(encoded)
 
 
-def check_password_policy(password: str, words: Iterable[str] = (), *, path: str = "password") -> None:
-    """Accept a new password or raise PortalError 422 that says at `path` what is wrong.
+def check_password_policy(password: str, words: Iterable[str] = ()) -> None:
+    """Accept a new password or raise PortalError 422 that says (path `password`) what is wrong.
 
     `words` are what anybody would try first for this account: the email, the organization's name.
     """
-    if not isinstance(password, str) or not _is_text(password):
-        raise invalid(path, "Use text for the password.")
+    if not isinstance(password, str):
+        raise invalid("password", "Use text for the password.")
     if len(password) > MAX_LENGTH:
-        raise invalid(path, f"Use at most {MAX_LENGTH} characters.")
+        raise invalid("password", f"Use at most {MAX_LENGTH} characters.")
+    if not _is_possible(password):
+        raise invalid("password", "Use text for the password.")
     if len(_normalised(password)) < MIN_LENGTH:
-        raise invalid(path, f"Use at least {MIN_LENGTH} characters; a few unrelated words are easy to remember.")
+        raise invalid("password", f"Use at least {MIN_LENGTH} characters; a few unrelated words are easy to remember.")
     if _is_common(password):
-        raise invalid(path, "This password is one of the first that anybody would try.")
+        raise invalid("password", "This password is one of the first that anybody would try.")
     if _leans_on(password, words):
-        raise invalid(path, "This password is little more than your email, name or organization; add unrelated words.")
+        raise invalid("password", "This password is little more than your email, name or organization.")
 
 
 def _hash(password: str) -> str:
@@ -96,7 +98,7 @@ def _hash(password: str) -> str:
     return encoded
 
 
-def _is_text(password: str) -> bool:
+def _is_possible(password: str) -> bool:
     """Whether it can be a stored password at all: not too long, and free of lone surrogates."""
     try:
         password.encode()
@@ -122,13 +124,13 @@ def _is_common(password: str) -> bool:
     return (
         len(unit) < SHORTEST_REMAINDER
         or not candidates.isdisjoint(_common_passwords())
-        or any(folded in line or folded[::-1] in line for line in _KEYBOARD_LINES)
+        or any(unit in line or unit[::-1] in line for line in _KEYBOARD_LINES)
     )
 
 
 def _repeated_unit(text: str) -> str:
     """The shortest text whose repetition makes up the whole one (cut off anywhere in the last round)."""
-    for size in range(1, len(text) // 2 + 1):
+    for size in range(1, len(text)):
         unit = text[:size]
         if (unit * (len(text) // size + 1))[: len(text)] == text:
             return unit

@@ -13,7 +13,7 @@ from django.conf import settings
 from accounts import passwords, sessions, tokens
 from accounts.addresses import normalise_email
 from accounts.directory import OrganizationFacts
-from accounts.documents import ACCOUNTS, SESSIONS
+from accounts.documents import ACCOUNTS
 from accounts.leftovers import leftovers
 from accounts.login import (
     LoggedIn,
@@ -105,17 +105,20 @@ def choose_organization(*, principal: Principal, slug: str) -> str:
     """
     if principal.method != "session":
         raise forbidden()
-    chosen = open_organization(principal.memberships, slug)
+    # Read again, for the membership may be younger than the principal.
+    old = sessions.live(principal.session_id)
+    if old is None:
+        raise unauthenticated()
+    chosen = open_organization(old.memberships, slug)
     if chosen is None:
         raise not_found()
-    old = database.collection(SESSIONS).find_one({"_id": principal.session_id}, {"generation": 1, "created_at": 1})
-    if old is None or not sessions.end(principal.session_id):
+    if not sessions.end(old.id):
         raise unauthenticated()
     secret = sessions.open_browser_session(
         account_id=principal.account_id,
         org_id=chosen.id,
-        generation=old["generation"],
-        created_at=old["created_at"],
+        generation=old.generation,
+        created_at=old.created_at,
     )
     if secret is None:
         raise unauthenticated()
