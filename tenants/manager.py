@@ -28,6 +28,7 @@ from tenants.documents import Placement
 PREFIX = "org_"
 STAMP = "orgportal organization "
 COPY_BATCH = 1000
+SAMPLE = 100
 NAMESPACE_NOT_FOUND = 26
 NAMESPACE_EXISTS = 48
 
@@ -192,17 +193,27 @@ def stamp(placement: Placement, org_id: ObjectId) -> None:
 def measure(placement: Placement) -> tuple[int, int]:
     """Number of records and bytes of storage, as the server keeps count of them (one round trip).
 
+    The embedded database keeps no count of bytes: there the average of the first records stands for all.
     (0, 0) when the collection is not there.
     """
-    pipeline = [{"$collStats": {"storageStats": {}}}]
     try:
-        for stats in _collection(placement).aggregate(pipeline):
+        for stats in _collection(placement).aggregate([{"$collStats": {"storageStats": {}}}]):
             storage = stats["storageStats"]
-            return int(storage.get("count", 0)), int(storage.get("storageSize", 0))
+            records = int(storage.get("count", 0))
+            return records, int(storage.get("storageSize", 0)) or _estimated_bytes(placement, records)
     except OperationFailure as error:
         if error.code != NAMESPACE_NOT_FOUND:
             raise
     return 0, 0
+
+
+def _estimated_bytes(placement: Placement, records: int) -> int:
+    if not records:
+        return 0
+    sample = [{"$limit": SAMPLE}, {"$group": {"_id": None, "size": {"$avg": {"$bsonSize": "$$ROOT"}}}}]
+    for row in _collection(placement).aggregate(sample):
+        return round(row["size"] * records)
+    return 0
 
 
 def count(placement: Placement) -> int:
