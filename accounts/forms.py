@@ -51,7 +51,7 @@ class PasswordChangeForm(forms.Form):
     """The password now in force, and the new one twice."""
 
     current = PasswordField(autocomplete="current-password", label="Current password")
-    new = PasswordField(
+    password = PasswordField(
         autocomplete="new-password",
         label="New password",
         help_text=f"At least {MIN_LENGTH} characters. A few unrelated words are easy to keep and hard to guess.",
@@ -60,6 +60,6 @@ class PasswordChangeForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
-        if "new" in cleaned and "repeat" in cleaned and cleaned["new"] != cleaned["repeat"]:
+        if "password" in cleaned and "repeat" in cleaned and cleaned["password"] != cleaned["repeat"]:
             self.add_error("repeat", "This is not the same as the new password above.")
         return cleaned

@@ -93,7 +93,7 @@ def account(request: HttpRequest) -> HttpResponse:
         secret = service.change_password(
             principal=principal,
             current=form.cleaned_data["current"],
-            new=form.cleaned_data["new"],
+            new=form.cleaned_data["password"],
             words=_own_words(principal),
         )
     except PortalError as error:

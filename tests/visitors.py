@@ -1,0 +1,51 @@
+"""People at a browser, for tests of pages with Django's client: who signs up, and what is on the page."""
+
+import re
+from html import unescape
+
+from django.http import HttpResponse
+from django.test import Client
+
+PASSWORD = "violet kettle under the stairs"
+
+
+def sign_up_form(name: str = "Acme Coffee", email: str = "alice@example.com", **more: str) -> dict[str, str]:
+    """What a person who fills in the sign-up form sends."""
+    return {
+        "organization_name": name,
+        "slug": "",
+        "name": "",
+        "email": email,
+        "password": PASSWORD,
+        "form_key": "",
+        **more,
+    }
+
+
+def signed_up(name: str = "Acme Coffee", email: str = "alice@example.com", **more: str) -> Client:
+    """A browser in which somebody has just signed up."""
+    client = Client()
+    response = client.post("/signup", sign_up_form(name, email, **more))
+    assert (response.status_code, response.headers.get("Location")) == (302, "/dashboard"), text_of(response)
+    return client
+
+
+def text_of(response: HttpResponse) -> str:
+    """The visible words of a page, white space collapsed."""
+    body = re.sub(r"<(script|style|head).*?</\1>", " ", response.content.decode(), flags=re.DOTALL)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())
+
+
+def field_error(response: HttpResponse, field: str) -> str:
+    """What the page says beside a field, nothing when it says nothing."""
+    match = re.search(rf'id="id_{field}_error">(.*?)</p>', response.content.decode(), flags=re.DOTALL)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", match[1])).split()) if match else ""
+
+
+def value_of(response: HttpResponse, field: str) -> str:
+    """The value that an input in the page's main part is filled with."""
+    main = response.content.decode().partition("<main")[2]
+    match = re.search(rf'<input[^>]*name="{field}"[^>]*>', main)
+    assert match, f"no input named {field}"
+    value = re.search(r'value="([^"]*)"', match[0])
+    return unescape(value[1]) if value else ""
