@@ -57,7 +57,9 @@ class NewOrganization(Input):
     )
 
     organization_name: Name
-    email: Annotated[str | None, OMITTABLE] = Field(None, min_length=3, max_length=254, description="The new account.")
+    email: Annotated[str | None, OMITTABLE] = Field(
+        None, max_length=254, description="The new account.", json_schema_extra={"format": "email"}
+    )
     password: Annotated[str | None, OMITTABLE] = Field(
         None, min_length=15, max_length=128, description="15 to 128 characters, not a common one."
     )

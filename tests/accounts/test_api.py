@@ -165,7 +165,9 @@ def test_a_session_that_has_still_to_choose_has_no_organization() -> None:
     assert (answer["organization"], answer["role"]) == (None, None)
 
 
-@pytest.mark.parametrize("authorization", ["Bearer", "Bearer ", "Bearer x", "bearer a.b.c", "Bearer a b", "Bearer  x.y.z"])
+@pytest.mark.parametrize(
+    "authorization", ["Bearer", "Bearer ", "Bearer x", "bearer a.b.c", "Bearer a b", "Bearer  x.y.z"]
+)
 def test_a_bad_bearer_is_refused_even_beside_a_good_cookie(authorization: str) -> None:
     sign_up("Acme")
     client = browser()

@@ -37,7 +37,22 @@ def test_a_cursor_of_one_listing_is_refused_by_another() -> None:
 
 @pytest.mark.parametrize(
     "cursor",
-    ["", "x", str(LAST), f"{LAST}~", f"{LAST}~x", "~", "\x00", "é", "🐘", '{"$gt":""}', "9" * 201, "a~b~c", "../..", "null"],
+    [
+        "",
+        "x",
+        str(LAST),
+        f"{LAST}~",
+        f"{LAST}~x",
+        "~",
+        "\x00",
+        "é",
+        "🐘",
+        '{"$gt":""}',
+        "9" * 201,
+        "a~b~c",
+        "../..",
+        "null",
+    ],
 )
 def test_what_was_not_given_out_is_refused(cursor: str) -> None:
     assert refused(cursor)

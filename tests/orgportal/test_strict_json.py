@@ -159,7 +159,14 @@ def test_a_number_that_no_double_holds_is_refused(number: bytes) -> None:
 
 @pytest.mark.parametrize(
     "number",
-    [b"9223372036854775808", b"-9223372036854775809", b"1" + b"0" * 19, b"9" * 5000, b"-" + b"9" * 5000, b"9" * 500_000],
+    [
+        b"9223372036854775808",
+        b"-9223372036854775809",
+        b"1" + b"0" * 19,
+        b"9" * 5000,
+        b"-" + b"9" * 5000,
+        b"9" * 500_000,
+    ],
     ids=lambda number: f"{len(number)} digits",
 )
 def test_an_integer_beyond_64_bits_is_refused(number: bytes) -> None:

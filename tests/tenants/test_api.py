@@ -172,7 +172,9 @@ def test_what_cannot_be_an_organization_is_refused_with_its_path(change: dict[st
 
 
 def test_a_signup_without_a_name_is_refused() -> None:
-    assert wrong_paths(Script().post(ORGS, {"email": "ada@acme.example", "password": PASSWORD})) == ["organization_name"]
+    assert wrong_paths(Script().post(ORGS, {"email": "ada@acme.example", "password": PASSWORD})) == [
+        "organization_name"
+    ]
 
 
 def test_a_duplicate_key_is_refused_before_anything_happens() -> None:
@@ -276,7 +278,9 @@ def test_head_is_get_without_the_body() -> None:
     assert head["Content-Length"] == str(len(whole.content))
 
 
-@pytest.mark.parametrize("org", ["other", "no_such", "ACME", "acme ", "%61cme%00", "$ne", "..", "acme.x", "é", "a" * 5000])
+@pytest.mark.parametrize(
+    "org", ["other", "no_such", "ACME", "acme ", "%61cme%00", "$ne", "..", "acme.x", "é", "a" * 5000]
+)
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
 def test_another_organization_is_404_as_one_that_does_not_exist(org: str, method: str) -> None:
     sign_up("Other")
@@ -300,7 +304,11 @@ def test_name_and_metadata_change_and_the_rest_stays() -> None:
     response = script.patch("/api/v1/orgs/acme", {"organization_name": "Acme International", "metadata": {"a": 1.5}})
     assert response.status_code == 200
     answer = body_of(script.get("/api/v1/orgs/acme"))
-    assert (answer["organization_name"], answer["slug"], answer["metadata"]) == ("Acme International", "acme", {"a": 1.5})
+    assert (answer["organization_name"], answer["slug"], answer["metadata"]) == (
+        "Acme International",
+        "acme",
+        {"a": 1.5},
+    )
 
 
 def test_a_new_slug_moves_the_collection_with_its_data() -> None:
@@ -394,7 +402,9 @@ def test_deleting_answers_204_and_leaves_nothing() -> None:
     response = script.delete("/api/v1/orgs/acme")
     assert (response.status_code, response.content) == (204, b"")
     assert script.get("/api/v1/auth/me").status_code == 401
-    assert problem_of(Script().post("/api/v1/auth/login", {"email": "ada@acme.example", "password": PASSWORD}))[0] == 401
+    assert (
+        problem_of(Script().post("/api/v1/auth/login", {"email": "ada@acme.example", "password": PASSWORD}))[0] == 401
+    )
     assert "org_acme" not in database.master().list_collection_names()
 
 

@@ -1,0 +1,151 @@
+"""The OpenAPI document tells the whole truth about the API, and its page is served by the portal alone."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from orgportal.api import api
+
+METHODS = {"get", "post", "put", "patch", "delete", "head", "options", "trace"}
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    response = Client().get("/api/v1/openapi.json")
+    assert response.status_code == 200
+    return dict(response.json())
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (path, method, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if method in METHODS
+    ]
+
+
+def routes() -> set[str]:
+    """Every address under /api/v1 that Django knows, written as OpenAPI does."""
+
+    def walk(patterns: list[Any], prefix: str) -> set[str]:
+        found: set[str] = set()
+        for pattern in patterns:
+            path = prefix + str(pattern.pattern)
+            if isinstance(pattern, URLResolver):
+                found |= walk(pattern.url_patterns, path)
+            elif isinstance(pattern, URLPattern):
+                found.add("/" + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", path))
+        return found
+
+    return {path for path in walk(get_resolver().url_patterns, "") if path.startswith("/api/")}
+
+
+def test_it_is_openapi_3_1(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1")
+
+
+def test_every_route_is_in_the_document_and_the_reverse(document: dict[str, Any]) -> None:
+    about_itself = {"/api/v1/openapi.json", "/api/v1/docs", "/api/v1/"}
+    assert routes() - about_itself == set(document["paths"])
+
+
+def test_every_method_of_a_route_is_in_the_document_and_the_reverse(document: dict[str, Any]) -> None:
+    for path, methods in document["paths"].items():
+        allowed = Client().options(path.replace("{org}", "acme"))["Allow"]
+        assert set(re.split(r",\s*", allowed.lower())) - {"head"} == set(methods) & METHODS, path
+
+
+def test_the_contract_is_there(document: dict[str, Any]) -> None:
+    assert {(method.upper(), path) for path, method, _ in operations(document)} == {
+        ("POST", "/api/v1/orgs"),
+        ("GET", "/api/v1/orgs"),
+        ("GET", "/api/v1/orgs/{org}"),
+        ("PATCH", "/api/v1/orgs/{org}"),
+        ("DELETE", "/api/v1/orgs/{org}"),
+        ("POST", "/api/v1/auth/login"),
+        ("POST", "/api/v1/auth/refresh"),
+        ("POST", "/api/v1/auth/logout"),
+        ("GET", "/api/v1/auth/me"),
+    }
+
+
+def test_every_operation_is_named_grouped_and_described(document: dict[str, Any]) -> None:
+    ids = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(set(ids)) == len(ids)
+    for path, method, operation in operations(document):
+        assert re.fullmatch(r"[a-z_]+", operation["operationId"])
+        assert operation["summary"], (path, method)
+        assert len(operation["description"]) > 40, (path, method)
+        assert operation["tags"], (path, method)
+
+
+def test_every_error_is_a_described_problem(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        assert {"400", "500", "503"} <= set(operation["responses"])
+        for status, response in operation["responses"].items():
+            assert response["description"], (path, method, status)
+            assert "X-Request-ID" in response["headers"]
+            if int(status) >= 400:
+                assert list(response["content"]) == ["application/problem+json"], (path, method, status)
+
+
+def test_operations_that_need_a_caller_say_so(document: dict[str, Any]) -> None:
+    schemes = document["components"]["securitySchemes"]
+    assert schemes["BearerToken"]["scheme"] == "bearer"
+    assert (schemes["SessionCookie"]["in"], schemes["SessionCookie"]["type"]) == ("cookie", "apiKey")
+    both = [{"BearerToken": []}, {"SessionCookie": []}]
+    for path, method, operation in operations(document):
+        expected = {
+            ("/api/v1/auth/login", "post"): None,
+            ("/api/v1/auth/refresh", "post"): None,
+            ("/api/v1/orgs", "post"): [*both, {}],
+        }.get((path, method), both)
+        assert operation.get("security") == expected, (path, method)
+
+
+def test_every_post_takes_an_idempotency_key(document: dict[str, Any]) -> None:
+    for _, method, operation in operations(document):
+        names = {parameter["name"] for parameter in operation["parameters"]}
+        assert ("Idempotency-Key" in names) == (method == "post")
+        assert ("If-Match" in names) == (method in {"patch", "delete"})
+
+
+def test_no_request_body_takes_unknown_members(document: dict[str, Any]) -> None:
+    for _, _, operation in operations(document):
+        if "requestBody" in operation:
+            reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+            assert document["components"]["schemas"][reference.rpartition("/")[2]]["additionalProperties"] is False
+
+
+def test_all_references_lead_somewhere(document: dict[str, Any]) -> None:
+    text = json.dumps(document)
+    for name in set(re.findall(r'"#/components/schemas/([^"]+)"', text)):
+        assert name in document["components"]["schemas"]
+
+
+def test_the_document_is_made_once() -> None:
+    assert api.get_openapi_schema() is api.get_openapi_schema()
+
+
+def test_the_page_has_no_inline_script_or_style_and_loads_nothing_from_elsewhere() -> None:
+    page = Client().get("/api/v1/docs")
+    assert page.status_code == 200
+    html = page.content.decode()
+    assert 'data-openapi="/api/v1/openapi.json"' in html
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:", html)
+    sources = re.findall(r'(?:src|href)="([^"]+)"', html)
+    assert sources
+    assert all(source.startswith("/") and not source.startswith("//") for source in sources)
+
+
+def test_what_the_page_loads_is_served() -> None:
+    html = Client().get("/api/v1/docs").content.decode()
+    for source in re.findall(r'(?:src|href)="(/static/[^"]+)"', html):
+        response = Client().get(source)
+        assert response.status_code == 200, source
+        response.close()
