@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import bcrypt
@@ -139,7 +139,7 @@ def test_every_use_of_a_password_waits_at_the_gate(settings: LazySettings, monke
     monkeypatch.setattr(gate, "PATIENCE_SECONDS", 0.01)
     an_account("alice@example.org", an_organization("acme"))
     principal = somebody(a_session("alice@example.org"))
-    uses = {
+    uses: dict[str, Callable[[], object]] = {
         "right": lambda: service.log_in(email="alice@example.org", password=PASSWORD),
         "wrong": lambda: service.log_in(email="alice@example.org", password="wrong"),
         "unknown": lambda: service.log_in(email="nobody@example.org", password=PASSWORD),

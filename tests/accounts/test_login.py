@@ -219,7 +219,7 @@ class TestClosedOrganizations:
         service.forget_organization(org_id=logged_in.organization.id)
         for opens in (service.open_session, service.issue_tokens):
             with pytest.raises(PortalError, match="do not belong together"):
-                opens(logged_in=logged_in)  # type: ignore[operator]
+                opens(logged_in=logged_in)
         assert stored_sessions() == [], "and leaves nothing behind"
 
     def test_a_login_that_a_password_change_overtakes_opens_nothing(self, alice: ObjectId) -> None:
@@ -228,6 +228,6 @@ class TestClosedOrganizations:
         kept = service.change_password(principal=somebody(cookie), current=PASSWORD, new=NEW_PASSWORD, words=())
         for opens in (service.open_session, service.issue_tokens):
             with pytest.raises(PortalError, match="do not belong together"):
-                opens(logged_in=logged_in)  # type: ignore[operator]
+                opens(logged_in=logged_in)
         assert len(stored_sessions()) == 1
         assert by_cookie(kept)

@@ -114,7 +114,7 @@ def test_one_session_can_choose_once(round_: int) -> None:
     principal = somebody(a_session(ALICE))
     outcomes = at_once(
         *[
-            lambda slug=slug: service.choose_organization(principal=principal, slug=slug)  # type: ignore[misc]
+            lambda slug=slug: service.choose_organization(principal=principal, slug=slug)
             for slug in ("acme", "umbrella", "acme")
         ]
     )
@@ -134,7 +134,8 @@ def test_logging_out_while_the_session_is_in_use_ends_it(acme: ObjectId, round_:
 def test_a_better_hash_never_undoes_a_password_change(acme: ObjectId, monkeypatch: pytest.MonkeyPatch) -> None:
     principal = somebody(a_session(ALICE))
     monkeypatch.setattr("django.conf.settings.BCRYPT_ROUNDS", 5)
-    compare, really_changed = passwords.verify_and_upgrade, []
+    compare = passwords.verify_and_upgrade
+    really_changed: list[bool] = []
 
     def compare_and_be_overtaken(password: str, encoded: str | None) -> tuple[bool, str | None]:
         outcome = compare(password, encoded)

@@ -305,4 +305,4 @@ class TestChoosing:
         with pytest.raises(PortalError) as refused:
             service.choose_organization(principal=principal, slug="acme")
         assert refused.value.status == 401
-        assert stored_sessions() == []
+        assert by_cookie(cookie) is None
