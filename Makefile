@@ -35,7 +35,7 @@ lint: install-dev ## style, formatting, and which layer may import which
 
 .PHONY: types
 types: install-dev ## static types, strictly
-	$(BIN)/mypy
+	DATA_DIR=.mypy_cache/settings $(BIN)/mypy
 
 .PHONY: check
 check: install ## Django's system checks with the present settings

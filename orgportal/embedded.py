@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -150,12 +150,23 @@ class EmbeddedDatabase:
     def stop(self) -> None:
         """End the server in order, or by force where that takes too long (acknowledged writes are safe)."""
         _note(self.data_dir).unlink(missing_ok=True)
-        if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self.kill()
+        if self._process is None:
+            return
+        self._process.terminate()
+        until = time.monotonic() + STOP_SECONDS
+        patience = 0.05
+        while time.monotonic() < until:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(patience)
+                return
+            self._wake()
+            patience = 0.5
+        self.kill()
+
+    def _wake(self) -> None:
+        """A server that waits for a connection notices only after two seconds that it shall end."""
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=0.1):
+            pass
 
     def kill(self) -> None:
         """End the server by force."""

@@ -25,21 +25,21 @@ def _boolean(name: str) -> bool:
 
 
 def _count(name: str) -> int:
-    value = ENV.int(name)
+    value: int = ENV.int(name)
     if value < 0:
         raise ValueError("use a whole number, 0 or more")
     return value
 
 
 def _seconds(name: str) -> float:
-    value = ENV.float(name)
+    value: float = ENV.float(name)
     if not 0 < value < 1e9:
         raise ValueError("use a number of seconds above 0")
     return value
 
 
 def _text(name: str) -> str:
-    return ENV.str(name).strip()
+    return str(ENV.str(name)).strip()
 
 
 def _words(name: str) -> list[str]:
@@ -47,7 +47,7 @@ def _words(name: str) -> list[str]:
 
 
 def _multiline(name: str) -> str:
-    return ENV.str(name, multiline=True).strip()
+    return str(ENV.str(name, multiline=True)).strip()
 
 
 def _json_object(name: str) -> dict[str, str]:
@@ -114,16 +114,21 @@ VARIABLES: tuple[Variable, ...] = (
         "CLUSTERS",
         "JSON object",
         {},
-        "Further clusters for organizations' collections: `{\"name\": \"mongodb://…\"}`.",
+        'Further clusters for organizations\' collections: `{"name": "mongodb://…"}`.',
         secret=True,
     ),
     Variable("CLUSTER_CAPACITY", "number", 5000, "Organizations that one cluster may hold."),
     Variable("DATABASE_DEADLINE", "seconds", 5.0, "Deadline of one request's work in the database."),
     Variable("DDL_DEADLINE", "seconds", 600.0, "Deadline of a collection's copy, rename or drop in the worker."),
-    Variable("LEASE_SECONDS", "seconds", 15.0, "After how long without a sign of life an unfinished operation is taken over."),
+    Variable(
+        "LEASE_SECONDS", "seconds", 15.0, "After how long without a sign of life an unfinished operation is taken over."
+    ),
     Variable("BCRYPT_ROUNDS", "number", 12, "bcrypt cost; raised costs reach an account at its next login."),
     Variable(
-        "BCRYPT_CONCURRENCY", "number", 0, "Password hashes at once in one process. 0: its share of the machine's cores."
+        "BCRYPT_CONCURRENCY",
+        "number",
+        0,
+        "Password hashes at once in one process. 0: its share of the machine's cores.",
     ),
     Variable("SESSION_IDLE_SECONDS", "seconds", 12 * 3600.0, "A browser session ends after so long without a request."),
     Variable("SESSION_ABSOLUTE_SECONDS", "seconds", 7 * 86400.0, "A browser session ends after so long in any case."),
@@ -135,7 +140,11 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("JWT_AUDIENCE", "text", "orgportal-api", "Audience of the tokens."),
     Variable("MAX_BODY_BYTES", "number", 1_048_576, "Largest body of a request."),
     Variable(
-        "LOG_LEVEL", "text", "INFO", "Least level that is logged.", choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+        "LOG_LEVEL",
+        "text",
+        "INFO",
+        "Least level that is logged.",
+        choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
     ),
 )
 

@@ -11,9 +11,9 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orgportal.settings")
 
-from django.conf import settings  # noqa: E402 - it needs the name of the settings module
+from django.conf import settings
 
-from orgportal.lifeline import die_with_parent  # noqa: E402
+from orgportal.lifeline import die_with_parent
 
 host = f"[{settings.HOST}]" if ":" in settings.HOST else settings.HOST
 bind = [f"{host}:{settings.PORT}"]

@@ -6,7 +6,6 @@ import time
 from orgportal.children import Pause, Say
 from orgportal.embedded import CannotStart, EmbeddedDatabase
 
-PROBE_EVERY_SECONDS = 2.0
 FAILURES = 3
 
 
@@ -16,7 +15,10 @@ class Watchdog:
     Only the main thread may start the server, since the server lives no longer than the thread that started it.
     """
 
-    def __init__(self, server: EmbeddedDatabase, say: Say) -> None:
+    def __init__(self, server: EmbeddedDatabase, say: Say, *, every: float = 2.0, patience: float = 5.0) -> None:
+        """Probe `every` so many seconds; a probe fails when there is no answer for `patience` seconds."""
+        self._every = every
+        self._patience = patience
         self._server = server
         self._say = say
         self._failures = 0
@@ -31,12 +33,13 @@ class Watchdog:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the probing; nothing is started again afterwards."""
+        """End the probing."""
         self._stopping.set()
+        self._thread.join(2 * self._patience)
 
     def _probe(self) -> None:
-        while not self._stopping.wait(PROBE_EVERY_SECONDS):
-            self._failures = 0 if self._server.answers() else self._failures + 1
+        while not self._stopping.wait(self._every):
+            self._failures = 0 if self._server.answers(seconds=self._patience) else self._failures + 1
 
     def tend(self) -> None:
         """Start the server again if that is needed and its pause is over."""

@@ -85,22 +85,11 @@ def database_indexes() -> None:
     from orgportal import database, indexes
 
     database.client().drop_database(DATABASE)
-    try:
-        indexes.ensure_indexes()
-    except ImportError:
-        from django.utils.module_loading import import_string
-
-        for path in indexes.DECLARED_IN:
-            try:
-                found = import_string(path)
-            except ImportError:
-                continue
-            for name, models in found.items():
-                database.collection(name).create_indexes(models)
+    indexes.ensure_indexes()
 
 
 @pytest.fixture
-def clean_database(database_indexes: None) -> Iterator[None]:
+def clean_database(database_indexes: None) -> None:
     """An empty master database (indexes kept) and no organization's collection.
 
     `pytestmark = pytest.mark.usefixtures("clean_database")` puts it on a whole module.
@@ -113,7 +102,6 @@ def clean_database(database_indexes: None) -> Iterator[None]:
             master.drop_collection(name)
         else:
             master[name].delete_many({})
-    yield
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ class Command(BaseCommand):
     """Prints the table; checks it or writes it between the two markers in README.md."""
 
     help = "Print a Markdown table of every environment variable that the portal reads."
-    requires_system_checks: list[str] = []
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--check-readme", action="store_true", help="exit 1 unless README.md has this table")
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         elif options["check_readme"]:
             text = readme.read_text(encoding="utf-8")
             if with_table(text) != text:
-                raise CommandError("The settings in README.md are out of date: run `manage.py settings --write-readme`.")
+                raise CommandError("README.md has not the present settings: run `manage.py settings --write-readme`.")
         else:
             self.stdout.write(table())
 
@@ -52,11 +52,13 @@ def with_table(text: str) -> str:
 
 def _default(variable: Variable) -> str:
     value = variable.default
-    if value in ("", (), {}) and not isinstance(value, bool | int | float):
+    if value in ("", (), {}) and not isinstance(value, int):
         return ""
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
-    return f"`{value:g}`" if isinstance(value, float) and value < 1e5 else f"`{int(value)}`" if isinstance(value, float) else f"`{value}`"
+    if isinstance(value, float) and value.is_integer():
+        return f"`{int(value)}`"
+    return f"`{value}`"
 
 
 def _cell(text: str) -> str:

@@ -50,6 +50,7 @@ def work(stopping: threading.Event) -> None:
             all_at = time.monotonic() + ALL_EVERY_SECONDS if everything else all_at
         else:
             pause = min(pause * 2, LONGEST_PAUSE)
+            all_at = time.monotonic()
         stopping.wait(pause)
 
 
