@@ -82,6 +82,7 @@ MIDDLEWARE = [
     "orgportal.middleware.RequestIdMiddleware",
     "orgportal.middleware.HeadersMiddleware",
     "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "orgportal.middleware.ErrorMiddleware",
