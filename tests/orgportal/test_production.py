@@ -1,0 +1,64 @@
+"""Production: refuses to start half configured, and passes Django's own deployment check."""
+
+import subprocess
+import sys
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from tests.portals import ROOT, clean_environment
+
+SIGNING_KEY = (
+    Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii")
+)
+PRODUCTION = {
+    "SECRET_KEY": "kZ3vQ9xT1mB7cW5nR8pL2sD6fG4hJ0aYeUiOqXwErTyUuIo_PlKjHgFdSa",
+    "JWT_PRIVATE_KEY": SIGNING_KEY,
+    "SITE_URL": "https://portal.example",
+    "MONGODB_URI": "mongodb://db.example/?replicaSet=rs0",
+}
+
+
+def _check(environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        cwd=ROOT, env=clean_environment() | environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def test_the_deployment_check_is_clean() -> None:
+    answer = _check(PRODUCTION)
+
+    assert answer.returncode == 0, answer.stderr
+    assert "no issues" in answer.stdout
+
+
+def test_a_private_key_on_one_line_is_read_as_well() -> None:
+    answer = _check(PRODUCTION | {"JWT_PRIVATE_KEY": SIGNING_KEY.replace("\n", "\\n")})
+
+    assert answer.returncode == 0, answer.stderr
+
+
+@pytest.mark.parametrize("missing", ["SECRET_KEY", "JWT_PRIVATE_KEY", "SITE_URL"])
+def test_a_missing_setting_is_named(missing: str) -> None:
+    answer = _check({name: value for name, value in PRODUCTION.items() if name != missing})
+
+    assert answer.returncode == 1
+    assert f"Production needs these settings in the environment: {missing}\n" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_all_missing_settings_are_named_at_once() -> None:
+    answer = _check({"ORGPORTAL_ENV": "production"})
+
+    assert answer.returncode == 1
+    assert "SECRET_KEY, JWT_PRIVATE_KEY, SITE_URL, MONGODB_URI" in answer.stderr
+
+
+def test_a_weak_production_fails_the_check_with_an_id_and_a_hint() -> None:
+    answer = _check(PRODUCTION | {"SITE_URL": "http://portal.example"})
+
+    assert answer.returncode == 1
+    assert "orgportal.E004" in answer.stderr
+    assert "HINT:" in answer.stderr
