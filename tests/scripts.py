@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.test import Client
+from django.test.client import ClientHandler
 
 from accounts import service as accounts
 from accounts.roles import Role
@@ -13,12 +14,22 @@ PASSWORD = "a long walk on the beach"
 JSON = "application/json"
 
 
+_handlers: dict[bool, ClientHandler] = {}
+
+
+def client(*, enforce_csrf_checks: bool = True, raise_request_exception: bool = True) -> Client:
+    """Django's test client, without building the middleware anew: each time that lists all static files (0.2 s)."""
+    made = Client(enforce_csrf_checks=enforce_csrf_checks, raise_request_exception=raise_request_exception)
+    made.handler = _handlers.setdefault(enforce_csrf_checks, made.handler)
+    return made
+
+
 class Script:
     """Calls the API as a program does: with or without a token, JSON in, JSON out. CSRF is enforced."""
 
     def __init__(self, token: str = "") -> None:
         self.token = token
-        self.client = Client(enforce_csrf_checks=True)
+        self.client = client()
 
     def call(
         self, method: str, path: str, body: Any = None, *, raw: bytes | str | None = None, **headers: str

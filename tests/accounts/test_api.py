@@ -7,7 +7,7 @@ from django.test import Client
 
 from accounts import service as accounts
 from accounts.roles import Role
-from tests.scripts import PASSWORD, Script, body_of, log_in, problem_of, sign_up, wrong_paths
+from tests.scripts import PASSWORD, Script, body_of, client, log_in, problem_of, sign_up, wrong_paths
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -23,10 +23,10 @@ def credentials(email: str = "owner@acme.example", password: str = PASSWORD, **m
 
 def browser(email: str = "owner@acme.example", *, csrf: bool = True) -> Client:
     """A client with a session cookie, as after logging in with a form."""
-    client = Client(enforce_csrf_checks=csrf)
+    caller = client(enforce_csrf_checks=csrf)
     secret = accounts.open_session(logged_in=accounts.log_in(email=email, password=PASSWORD, choose_later=True))
-    client.cookies[settings.SESSION_COOKIE_NAME] = secret
-    return client
+    caller.cookies[settings.SESSION_COOKIE_NAME] = secret
+    return caller
 
 
 def test_login_gives_tokens_for_the_organization() -> None:
@@ -170,9 +170,9 @@ def test_a_session_that_has_still_to_choose_has_no_organization() -> None:
 )
 def test_a_bad_bearer_is_refused_even_beside_a_good_cookie(authorization: str) -> None:
     sign_up("Acme")
-    client = browser()
-    assert client.get(ME).status_code == 200
-    response = client.get(ME, headers={"Authorization": authorization})
+    caller = browser()
+    assert caller.get(ME).status_code == 200
+    response = caller.get(ME, headers={"Authorization": authorization})
     assert problem_of(response) == (401, "unauthenticated")
     assert response["WWW-Authenticate"].startswith("Bearer")
 
@@ -180,8 +180,8 @@ def test_a_bad_bearer_is_refused_even_beside_a_good_cookie(authorization: str) -
 def test_a_good_bearer_wins_over_a_cookie() -> None:
     sign_up("Acme")
     sign_up("Other")
-    client = browser("owner@other.example")
-    answer = client.get(ME, headers={"Authorization": f"Bearer {log_in('owner@acme.example').token}"})
+    caller = browser("owner@other.example")
+    answer = caller.get(ME, headers={"Authorization": f"Bearer {log_in('owner@acme.example').token}"})
     assert body_of(answer)["organization"]["slug"] == "acme"
 
 
@@ -193,27 +193,27 @@ def test_nobody_is_401() -> None:
 
 def test_an_unsafe_call_with_a_cookie_needs_the_csrf_token() -> None:
     sign_up("Acme")
-    client = browser()
-    assert problem_of(client.post(LOGOUT)) == (403, "csrf_failed")
-    assert problem_of(client.post(LOGOUT, headers={"X-CSRFToken": "x" * 64})) == (403, "csrf_failed")
-    assert client.get(ME).status_code == 200
+    caller = browser()
+    assert problem_of(caller.post(LOGOUT)) == (403, "csrf_failed")
+    assert problem_of(caller.post(LOGOUT, headers={"X-CSRFToken": "x" * 64})) == (403, "csrf_failed")
+    assert caller.get(ME).status_code == 200
 
 
 def test_an_unsafe_call_with_a_cookie_and_the_csrf_token_is_done() -> None:
     sign_up("Acme")
-    client = browser()
+    caller = browser()
     token = "a" * 32
-    client.cookies[settings.CSRF_COOKIE_NAME] = token
-    response = client.post(LOGOUT, headers={"X-CSRFToken": token})
+    caller.cookies[settings.CSRF_COOKIE_NAME] = token
+    response = caller.post(LOGOUT, headers={"X-CSRFToken": token})
     assert response.status_code == 204
     assert response.cookies[settings.SESSION_COOKIE_NAME].value == ""
-    assert client.get(ME).status_code == 401
+    assert caller.get(ME).status_code == 401
 
 
 def test_the_csrf_token_does_not_help_a_stranger() -> None:
-    client = Client(enforce_csrf_checks=True)
-    client.cookies[settings.CSRF_COOKIE_NAME] = "a" * 32
-    assert problem_of(client.post(LOGOUT, headers={"X-CSRFToken": "a" * 32})) == (401, "unauthenticated")
+    caller = client()
+    caller.cookies[settings.CSRF_COOKIE_NAME] = "a" * 32
+    assert problem_of(caller.post(LOGOUT, headers={"X-CSRFToken": "a" * 32})) == (401, "unauthenticated")
 
 
 def test_refreshing_gives_a_new_pair_and_both_access_tokens_work() -> None:

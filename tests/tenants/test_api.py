@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 from bson import ObjectId
 from django.conf import settings
-from django.test import Client
 
 from accounts import service as accounts
 from accounts.roles import Role
 from orgportal import database
-from tests.scripts import PASSWORD, Script, body_of, log_in, member, problem_of, sign_up, wrong_paths
+from tests.scripts import PASSWORD, Script, body_of, client, log_in, member, problem_of, sign_up, wrong_paths
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -91,13 +90,13 @@ def test_nobody_adds_an_organization_without_email_and_password() -> None:
 
 def test_a_browser_adds_an_organization_only_with_the_csrf_token() -> None:
     sign_up("Acme", email="ada@acme.example")
-    client = Client(enforce_csrf_checks=True)
+    caller = client()
     logged_in = accounts.log_in(email="ada@acme.example", password=PASSWORD)
-    client.cookies[settings.SESSION_COOKIE_NAME] = accounts.open_session(logged_in=logged_in)
+    caller.cookies[settings.SESSION_COOKIE_NAME] = accounts.open_session(logged_in=logged_in)
     body = json.dumps({"organization_name": "Second"})
-    assert problem_of(client.post(ORGS, body, content_type="application/json")) == (403, "csrf_failed")
-    client.cookies[settings.CSRF_COOKIE_NAME] = "a" * 32
-    sent = client.post(ORGS, body, content_type="application/json", headers={"X-CSRFToken": "a" * 32})
+    assert problem_of(caller.post(ORGS, body, content_type="application/json")) == (403, "csrf_failed")
+    caller.cookies[settings.CSRF_COOKIE_NAME] = "a" * 32
+    sent = caller.post(ORGS, body, content_type="application/json", headers={"X-CSRFToken": "a" * 32})
     assert sent.status_code == 201
 
 
