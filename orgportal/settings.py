@@ -32,7 +32,9 @@ JWT_RETIRED_KEYS = ENVIRONMENT["JWT_RETIRED_KEYS"]
 
 SITE_URL = (ENVIRONMENT["SITE_URL"] or f"http://127.0.0.1:{PORT}").rstrip("/")
 if urlsplit(SITE_URL).scheme not in {"http", "https"} or not urlsplit(SITE_URL).hostname:
-    raise ImproperlyConfigured("Wrong settings in the environment: SITE_URL: use an address like https://portal.example")
+    raise ImproperlyConfigured(
+        "Wrong settings in the environment: SITE_URL: use an address like https://portal.example"
+    )
 SECURE = SITE_URL.startswith("https://")
 ALLOWED_HOSTS = list(ENVIRONMENT["ALLOWED_HOSTS"]) or [str(urlsplit(SITE_URL).hostname)]
 if not PRODUCTION and not ENVIRONMENT["ALLOWED_HOSTS"]:

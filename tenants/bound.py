@@ -109,7 +109,7 @@ class TenantCollection:
         return self._organization.epoch != before
 
     def _write(self, operation: "Callable[[Collection[Document]], Outcome]") -> Outcome:
-        if time.monotonic() - self._read_at > BINDING_SECONDS:
+        if time.monotonic() - self._read_at > BINDING_SECONDS or self._organization.status != ACTIVE:
             self._reload()
         before = self._organization
         if before.status != ACTIVE:

@@ -28,4 +28,4 @@ class MasterDirectory:
             return []
         rows = database.collection("organizations").find({"_id": {"$in": wanted}})
         found = [organization_from(row) for row in rows if row["status"] in {ACTIVE, RENAMING}]
-        return sorted(found, key=lambda organization: organization.name.casefold())  # type: ignore[arg-type, return-value]
+        return sorted(found, key=lambda organization: organization.name.casefold())

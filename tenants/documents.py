@@ -7,7 +7,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, ClassVar
 
 import mongoengine
 from bson import ObjectId
@@ -70,7 +70,7 @@ class OrganizationDocument(mongoengine.Document):
     created_at = mongoengine.DateTimeField(required=True)
     updated_at = mongoengine.DateTimeField(required=True)
 
-    meta = {"collection": "organizations", "auto_create_index": False}
+    meta: ClassVar[Document] = {"collection": "organizations", "auto_create_index": False}
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,13 @@ class Organization:
     @property
     def is_open(self) -> bool:
         return self.status in {ACTIVE, RENAMING}
+
+    @property
+    def work(self) -> Pending:
+        """The unfinished operation. Raises LookupError when there is none: then nobody may go on with it."""
+        if self.pending is None:
+            raise LookupError(f"nothing is under way at organization {self.id}")
+        return self.pending
 
     @property
     def pending_slug(self) -> str | None:

@@ -163,13 +163,13 @@ def _copy(source: Placement, target: Placement, org_id: ObjectId) -> None:
     drop_if_own(target, org_id)
     create(target, org_id)
     # Raw BSON: the bytes of every document arrive as they left.
-    options: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
-    origin = _database(source).get_collection(source.collection, codec_options=options)
-    destination = _database(target).get_collection(target.collection, codec_options=options)
+    raw: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument)
+    origin = _collection(source).with_options(codec_options=raw)
+    destination = _collection(target).with_options(codec_options=raw)
     indexes = [_index_model(info) for info in _collection(source).list_indexes() if info["name"] != "_id_"]
     if indexes:
         destination.create_indexes(indexes)
-    batch: list[RawBSONDocument] = []
+    batch: list[Any] = []
     for document in origin.find(batch_size=COPY_BATCH):
         batch.append(document)
         if len(batch) == COPY_BATCH:
@@ -210,9 +210,9 @@ def measure(placement: Placement) -> tuple[int, int]:
 def _estimated_bytes(placement: Placement, records: int) -> int:
     if not records:
         return 0
-    sample = [{"$limit": SAMPLE}, {"$group": {"_id": None, "size": {"$avg": {"$bsonSize": "$$ROOT"}}}}]
+    sample: list[Document] = [{"$limit": SAMPLE}, {"$group": {"_id": None, "size": {"$avg": {"$bsonSize": "$$ROOT"}}}}]
     for row in _collection(placement).aggregate(sample):
-        return round(row["size"] * records)
+        return int(row["size"] * records)
     return 0
 
 

@@ -20,7 +20,9 @@ def clean_metadata(metadata: Mapping[str, object]) -> dict[str, MetadataValue]:
     Raises PortalError 422 with the path `metadata.<key>` of everything that is not acceptable.
     """
     if not isinstance(metadata, Mapping):
-        raise PortalError("invalid_input", 422, "The metadata is no object.", errors=[InputError("metadata", "Use an object.")])
+        raise PortalError(
+            "invalid_input", 422, "The metadata is no object.", errors=[InputError("metadata", "Use an object.")]
+        )
     errors = [InputError("metadata", f"Use at most {KEYS} keys.")] if len(metadata) > KEYS else []
     cleaned: dict[str, MetadataValue] = {}
     for key, value in list(metadata.items())[: KEYS + 1]:

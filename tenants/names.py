@@ -17,12 +17,14 @@ SLUG = re.compile(r"[a-z][a-z0-9_]{1,39}")
 
 # Words that are paths of the portal, names of databases, or would mislead in a URL or a log.
 RESERVED = frozenset(
-    """about access account accounts admin administrator api app assets auth billing blog choose config contact
+    """
+    about access account accounts admin administrator api app assets auth billing blog choose config contact
     dashboard database default delete docs download email error errors false favicon help health healthz home host
     index internal invitations jobs jwks legal local localhost log login logout mail master me members metrics mongo
     mongodb new none null org organization organizations orgportal orgs password portal privacy public readyz records
     refresh register reset robots root search security session sessions settings signin signout signup static status
-    support system terms test theme token tokens true undefined user users webhook webhooks well_known www""".split()
+    support system terms test theme token tokens true undefined user users webhook webhooks well_known www
+    """.split()  # noqa: SIM905
 )
 
 # Joiners are part of the spelling of Persian, Sinhala and others; all other invisible characters only mislead.

@@ -39,8 +39,7 @@ def create(
     left. After a failure of the database the reconciler finishes or undoes.
     """
     organization = _reserve(name, slug, metadata, founder, origin)
-    assert organization.pending is not None
-    holder = organization.pending.holder
+    holder = organization.work.holder
     with operation.kept_alive(organization, holder):
         try:
             _make_collection(organization)
@@ -54,9 +53,7 @@ def create(
             return _as_settled(organization)
 
 
-def _reserve(
-    name: str, slug: str, metadata: Mapping[str, Any], founder: ObjectId, origin: str | None
-) -> Organization:
+def _reserve(name: str, slug: str, metadata: Mapping[str, Any], founder: ObjectId, origin: str | None) -> Organization:
     instant = now()
     where = placement.choose(manager.collection_name(slug))
     row = {
@@ -118,8 +115,7 @@ def _undo_at_once(organization: Organization, holder: str) -> None:
 
 def resume(organization: Organization, holder: str) -> None:
     """Finish a crashed creation, or turn it into a deletion that waits for what may still arrive."""
-    assert organization.pending is not None
-    founder = organization.pending.target["founder"]
+    founder = organization.work.target["founder"]
     if accounts.membership_exists(account_id=founder, org_id=organization.id):
         manager.create(organization.placement, organization.id)
         _activate(organization, holder)

@@ -52,12 +52,11 @@ def delete(organization: Organization) -> bool:
 
 def resume(organization: Organization, holder: str) -> None:
     """Go on with a fenced deletion; safe to repeat from the start."""
-    assert organization.pending is not None
-    if organization.pending.step == "stripped":
+    if organization.work.step == "stripped":
         _finish(organization, holder)
         return
     # An undone creation may stand before a collection that was there before it: that one stays.
-    if organization.pending.step == "undo":
+    if organization.work.step == "undo":
         manager.drop_if_own(organization.placement, organization.id)
     else:
         manager.drop(organization.placement, organization.id)
@@ -66,9 +65,8 @@ def resume(organization: Organization, holder: str) -> None:
 
 
 def _strip(organization: Organization, holder: str) -> None:
-    assert organization.pending is not None
-    until = organization.pending.since + timedelta(seconds=operation.quarantine_seconds())
-    undone = organization.pending.step == "undo"
+    until = organization.work.since + timedelta(seconds=operation.quarantine_seconds())
+    undone = organization.work.step == "undo"
     update = {
         "$set": {
             "name": "",
@@ -84,8 +82,7 @@ def _strip(organization: Organization, holder: str) -> None:
 
 def _finish(organization: Organization, holder: str) -> None:
     """Sweep what a late write or a late login brought back, then let the name go."""
-    assert organization.pending is not None
-    undone = organization.pending.target["undone"]
+    undone = organization.work.target["undone"]
     (manager.drop_if_own if undone else manager.drop)(organization.placement, organization.id)
     for entry in organization.quarantine:
         manager.drop(

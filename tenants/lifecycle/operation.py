@@ -77,10 +77,9 @@ def claim(organization: Organization, at: datetime) -> str:
     Raises TakenOver when somebody else did, or it was moved on or finished.
     """
     holder = new_holder()
-    assert organization.pending is not None
     query = {
         "_id": organization.id,
-        "pending.holder": organization.pending.holder,
+        "pending.holder": organization.work.holder,
         "due_at": {"$lte": at},
     }
     update = {"$set": {"pending.holder": holder, "due_at": lease_end()}}

@@ -44,10 +44,8 @@ def _advance(organization: Organization, at: datetime) -> bool:
     context = {"org_id": str(organization.id), "slug": organization.slug}
     op = organization.pending.op if organization.pending else "sweep"
     try:
-        if organization.pending:
-            holder = operation.claim(organization, at)
-        else:
-            holder = rename.begin_sweep(organization, at)
+        take = operation.claim if organization.pending else rename.begin_sweep
+        holder = take(organization, at)
         with operation.kept_alive(organization, holder):
             if op == "sweep":
                 rename.sweep(organization, holder, at)

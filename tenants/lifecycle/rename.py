@@ -88,8 +88,7 @@ def refusal(current: Organization) -> PortalError:
 
 def resume(organization: Organization, holder: str) -> None:
     """Bring a fenced rename to its end; safe to repeat from the start."""
-    assert organization.pending is not None
-    slug = organization.pending.target["slug"]
+    slug = organization.work.target["slug"]
     target = target_placement(organization, slug)
     try:
         manager.move(organization.placement, target, organization.id)
@@ -102,10 +101,9 @@ def resume(organization: Organization, holder: str) -> None:
 def _flip(organization: Organization, holder: str, slug: str, target: Placement) -> None:
     until = now() + timedelta(seconds=operation.quarantine_seconds())
     left = {"slug": organization.slug, "collection": organization.placement.collection, "until": until}
-    assert organization.pending is not None
     update = {
         "$set": {
-            **organization.pending.target["changes"],
+            **organization.work.target["changes"],
             "slug": slug,
             "placement": target.as_document(),
             "status": ACTIVE,
@@ -139,7 +137,9 @@ def begin_sweep(organization: Organization, at: datetime) -> str:
     """
     holder = operation.new_holder()
     pending = operation.pending("sweep", "begun", holder, {"at": at})
-    if not operation.change(organization, {"$set": {"pending": pending, "due_at": operation.lease_end()}}, pending=None):
+    if not operation.change(
+        organization, {"$set": {"pending": pending, "due_at": operation.lease_end()}}, pending=None
+    ):
         raise operation.TakenOver(str(organization.id))
     return holder
 

@@ -20,9 +20,7 @@ def sign_up(name: str, *, slug: str | None = None, email: str | None = None, ori
 
 def token_of(email: str, *, slug: str | None = None) -> str:
     """A fresh access token."""
-    return accounts.issue_tokens(
-        logged_in=accounts.log_in(email=email, password=PASSWORD, org_slug=slug)
-    ).access_token
+    return accounts.issue_tokens(logged_in=accounts.log_in(email=email, password=PASSWORD, org_slug=slug)).access_token
 
 
 def principal_with(token: str) -> Principal:
