@@ -75,9 +75,12 @@ def sign_up(portal: PortalClient, organization: Organization) -> None:
         organization.name = visible
         answer = post_organization(portal, organization, slug=None)
     for slug in slugs_by_hand(organization):
-        if answer.status_code not in {409, 422}:
+        if answer.status_code not in {409, 422} or answer.json()["code"] not in {
+            "organization_exists",
+            "invalid_input",
+        }:
             break
-        reason = "refused" if answer.status_code == 422 else answer.json()["code"]
+        reason = "refused" if answer.status_code == 422 else "taken"
         organization.notes.append(f"chose the slug {slug}, for the one of the name was not to be had ({reason})")
         answer = post_organization(portal, organization, slug=slug)
     created = expect(answer, 201, "sign-up")
@@ -211,6 +214,9 @@ def run_step(title: str, step: Step, portal: PortalClient, organizations: Sequen
     with ThreadPoolExecutor(THREADS) as pool:
         right = sum(pool.map(take, going))
     print(f"{title:<34} {right:>4} of {len(organizations):<4} {time.monotonic() - started:>7.1f} s", flush=True)
+    for organization in going:
+        if organization.deviation:
+            print(f"DEVIATION: {organization.country.alpha_3}: {organization.deviation}", flush=True)
 
 
 def run(portal: PortalClient, organizations: Sequence[Organization], *, tidy: bool) -> None:
@@ -228,7 +234,7 @@ def run(portal: PortalClient, organizations: Sequence[Organization], *, tidy: bo
 
 
 def report(portal: PortalClient, organizations: Sequence[Organization], *, quiet: bool) -> int:
-    """Print every organization, what was particular, and what was wrong; how many were."""
+    """Print every organization, and what was particular; how many went wrong."""
     for organization in [] if quiet else organizations:
         ways = [organization.first_slug]
         ways += [f"renamed to {organization.slug}"] if organization.is_renamed else []
@@ -241,11 +247,9 @@ def report(portal: PortalClient, organizations: Sequence[Organization], *, quiet
     sources = Counter(organization.country.source for organization in organizations)
     print("names: " + ", ".join(f"{sources[source]} {source}" for source in (OFFICIAL, COMMON, ENGLISH)))
     print(f"requests: {portal.requests}, of which {portal.postponed} were put off by the portal and sent again")
-    wrong = [organization for organization in organizations if organization.deviation]
-    for organization in wrong:
-        print(f"DEVIATION: {organization.country.alpha_3}: {organization.deviation}")
-    print(f"{len(wrong)} deviations.")
-    return len(wrong)
+    wrong = sum(1 for organization in organizations if organization.deviation)
+    print(f"{wrong} deviations.")
+    return wrong
 
 
 def main() -> int:

@@ -19,8 +19,8 @@ class Deviation(Exception):
 class PortalClient:
     """Calls below /api/v1; safe to use from several threads.
 
-    An answer 429 or 503 with `Retry-After` is waited for and sent again, for up to two minutes. `requests` and
-    `postponed` count what was sent, and what was put off that way.
+    An answer 409, 429 or 503 with `Retry-After` is waited for and sent again, for up to two minutes. `requests`
+    and `postponed` count what was sent, and what was put off that way.
     """
 
     def __init__(self, url: str) -> None:
@@ -45,7 +45,7 @@ class PortalClient:
         until = time.monotonic() + PATIENCE_SECONDS
         while True:
             answer = self._http.request(method, f"/api/v1{path}", json=json, headers=sent)
-            asked_to_wait = answer.status_code in {429, 503} and "Retry-After" in answer.headers
+            asked_to_wait = answer.status_code in {409, 429, 503} and "Retry-After" in answer.headers
             with self._lock:
                 self.requests += 1
                 self.postponed += asked_to_wait
