@@ -94,7 +94,7 @@ def main(address: str, folder: Path) -> None:
     with sync_playwright() as playwright:
         executable = os.environ.get("CHROMIUM", "/usr/bin/chromium")
         browser: Browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
-        page = browser.new_context().new_page()
+        page = browser.new_context(reduced_motion="reduce").new_page()
         for name, path in VISITOR_PAGES.items():
             page.goto(f"{address}{path}")
             shoot(page, folder, name)

@@ -176,7 +176,7 @@ def test_a_changed_password_is_the_only_one_that_works_and_ends_other_sessions()
     [
         ({"current": "not my password at all", "password": NEW_PASSWORD, "repeat": NEW_PASSWORD}, "current"),
         ({"current": PASSWORD, "password": "short", "repeat": "short"}, "password"),
-        ({"current": PASSWORD, "password": "alice@example.com", "repeat": "alice@example.com"}, "password"),
+        ({"current": PASSWORD, "password": "alice@example.com1", "repeat": "alice@example.com1"}, "password"),
         ({"current": PASSWORD, "password": NEW_PASSWORD, "repeat": "something else entirely"}, "repeat"),
         ({"current": PASSWORD, "password": "x" * 129, "repeat": "x" * 129}, "password"),
     ],

@@ -1,0 +1,214 @@
+"""Everybody can use every page: checked by axe, by keyboard, in both themes, on a desktop and on a phone."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, ViewportSize, expect
+
+from tests.browser.conftest import OpenPage
+from tests.browser.people import sign_up
+
+pytestmark = pytest.mark.browser
+
+SIZES: tuple[ViewportSize, ...] = ({"width": 1280, "height": 800}, {"width": 390, "height": 844})
+VISITOR_PAGES = ("/", "/signup", "/login", "/nothing/here")
+MEMBER_PAGES = ("/dashboard", "/settings", "/account", "/choose", "/new", "/delete")
+LONG_NAME = "An Organization with a Rather Long Name, as Some Have, GmbH & Co. KG"
+
+
+def serious_findings(page: Page) -> list[str]:
+    """What axe finds on the page as it stands, from serious up: light and dark, on a desktop and on a phone."""
+    findings = []
+    for size in SIZES:
+        page.set_viewport_size(size)
+        assert has_no_sideways_scroll(page), (page.url, size)
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme)
+            for violation in Axe().run(page).response["violations"]:
+                if violation["impact"] in {"serious", "critical"}:
+                    where = [(node["target"], node.get("failureSummary", "")) for node in violation["nodes"]]
+                    findings.append(f"{page.url} {size['width']} {theme}: {violation['id']} {where}")
+    return findings
+
+
+def has_no_sideways_scroll(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
+
+
+def test_visitors_pages_have_no_serious_fault(open_page: OpenPage) -> None:
+    page = open_page()
+    for path in VISITOR_PAGES:
+        page.goto(path)
+        assert serious_findings(page) == []
+
+
+def test_members_pages_have_no_serious_fault(open_page: OpenPage, unused: Callable[[str], str]) -> None:
+    page = open_page()
+    sign_up(page, unused("reachable"), name=LONG_NAME)
+    assert serious_findings(page) == []
+    for path in MEMBER_PAGES:
+        page.goto(path)
+        for summary in page.locator("main summary").all():
+            summary.click()
+        assert serious_findings(page) == []
+
+
+def test_refused_forms_have_no_serious_fault(open_page: OpenPage, unused: Callable[[str], str]) -> None:
+    page = open_page()
+    page.goto("/signup")
+    page.get_by_label("Organization name").fill("Admin")
+    page.get_by_role("button", name="Create the organization").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    assert serious_findings(page) == []
+    sign_up(page, unused("refused"))
+    page.goto("/settings")
+    page.get_by_label("Key 1").fill("$where")
+    page.get_by_role("button", name="Save the settings").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    assert serious_findings(page) == []
+
+
+def test_open_menus_have_no_serious_fault(open_page: OpenPage, unused: Callable[[str], str]) -> None:
+    page = open_page()
+    sign_up(page, unused("menus"), name=LONG_NAME)
+    for menu in page.locator("details[data-menu] > summary").all():
+        menu.click()
+        assert serious_findings(page) == []
+
+
+def background(page: Page) -> str:
+    return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
+def test_the_theme_follows_the_system_until_one_is_chosen(open_page: OpenPage, javascript: bool) -> None:
+    light = open_page(javascript=javascript, color_scheme="light")
+    dark = open_page(javascript=javascript, color_scheme="dark")
+    light.goto("/login")
+    dark.goto("/login")
+    bright, dim = background(light), background(dark)
+    assert bright != dim
+    for page, choice, expected in ((light, "Dark", dim), (dark, "Light", bright)):
+        page.locator("summary[aria-label='Light or dark']").click()
+        page.get_by_role("button", name=choice, exact=True).click()
+        page.wait_for_load_state("networkidle")
+        assert background(page) == expected
+        page.goto("/signup")
+        assert background(page) == expected
+        page.locator("summary[aria-label='Light or dark']").click()
+        page.get_by_role("button", name="As the system").click()
+        page.wait_for_load_state("networkidle")
+        page.goto("/signup")
+        assert background(page) != expected
+
+
+def test_chosen_and_system_dark_look_the_same(open_page: OpenPage) -> None:
+    """The rules that are repeated for the system's choice must not fall behind the kit's."""
+    system = open_page(color_scheme="dark")
+    chosen = open_page(color_scheme="light")
+    chosen.goto("/login")
+    chosen.locator("summary[aria-label='Light or dark']").click()
+    chosen.get_by_role("button", name="Dark", exact=True).click()
+    chosen.wait_for_load_state("networkidle")
+    for path in ("/", "/signup", "/login"):
+        looks = []
+        for page in (system, chosen):
+            page.goto(path)
+            looks.append(
+                page.evaluate(
+                    """() => [...document.querySelectorAll("body, main *")].map((element) => {
+                        const style = getComputedStyle(element);
+                        return [element.tagName, style.color, style.backgroundColor, style.borderTopColor].join(" ");
+                    })"""
+                )
+            )
+        assert looks[0] == looks[1]
+
+
+def test_the_keyboard_alone_reaches_the_content_and_signs_up(open_page: OpenPage, unused: Callable[[str], str]) -> None:
+    page = open_page()
+    slug = unused("keys")
+    page.goto("/signup")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    for text in ("Keyboard House", slug):
+        page.keyboard.press("Tab")
+        page.keyboard.type(text)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Check name")).to_be_focused()
+    for text in ("", f"{slug}@example.com", "violet kettle under the stairs"):
+        page.keyboard.press("Tab")
+        page.keyboard.type(text)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1, name="Keyboard House")).to_be_visible()
+
+
+def test_a_menu_opens_and_closes_by_keyboard_and_gives_the_focus_back(
+    open_page: OpenPage, unused: Callable[[str], str]
+) -> None:
+    page = open_page()
+    sign_up(page, unused("menu"))
+    account = page.locator("summary[aria-label='Your account']")
+    account.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Log out")).to_be_hidden()
+    expect(account).to_be_focused()
+
+
+def test_every_page_has_one_top_heading_and_its_landmarks(open_page: OpenPage, unused: Callable[[str], str]) -> None:
+    page = open_page()
+    for path in VISITOR_PAGES:
+        page.goto(path)
+        _assert_structure(page)
+    sign_up(page, unused("landmarks"))
+    for path in MEMBER_PAGES:
+        page.goto(path)
+        _assert_structure(page)
+
+
+def _assert_structure(page: Page) -> None:
+    assert page.locator("h1").count() == 1, page.url
+    assert page.get_by_role("main").count() == 1, page.url
+    assert page.get_by_role("banner").count() == 1, page.url
+    assert page.get_by_role("contentinfo").count() == 1, page.url
+    assert page.title().endswith("Orgportal") or page.title().startswith("Orgportal"), page.url
+    levels = [int(level) for level in page.eval_on_selector_all("h1, h2, h3, h4", "all => all.map(h => h.tagName[1])")]
+    assert all(after - before <= 1 for before, after in pairwise(levels)), (page.url, levels)
+
+
+def test_a_password_can_be_shown_and_pasted(open_page: OpenPage) -> None:
+    page = open_page()
+    page.goto("/login")
+    password = page.get_by_label("Password", exact=True)
+    password.fill("pasted all at once")
+    expect(password).to_have_attribute("type", "password")
+    page.get_by_role("button", name="Show password").click()
+    expect(password).to_have_attribute("type", "text")
+    page.get_by_role("button", name="Show password").click()
+    expect(password).to_have_attribute("type", "password")
+
+
+def test_a_row_of_metadata_can_be_added(open_page: OpenPage, unused: Callable[[str], str]) -> None:
+    page = open_page()
+    sign_up(page, unused("rows"))
+    page.goto("/settings")
+    before = page.locator("[name=metadata_key]").count()
+    page.get_by_role("button", name="Add a row").click()
+    expect(page.get_by_label(f"Key {before + 1}", exact=True)).to_be_focused()
+
+
+def test_nothing_is_loaded_from_elsewhere(open_page: OpenPage, unused: Callable[[str], str]) -> None:
+    page = open_page()
+    addresses: set[str] = set()
+    page.on("request", lambda request: addresses.add(request.url))
+    sign_up(page, unused("local"))
+    for path in (*VISITOR_PAGES, *MEMBER_PAGES):
+        page.goto(path)
+    foreign = {address for address in addresses if not address.startswith((page.url.split("/delete")[0], "data:"))}
+    assert foreign == set()
