@@ -48,7 +48,7 @@ format: install-dev ## format the code and mend what can be mended by itself
 
 .PHONY: bench
 bench: install-dev ## benchmarks, each as a ratio against a baseline in the same run
-	@for file in bench/bench_*.py; do $(BIN)/python "$$file"; done
+	@for name in reads lifecycle; do $(BIN)/python -m bench.$$name || exit 1; done
 
 .PHONY: chaos
 chaos: install-dev ## only the tests that kill processes and cut connections
