@@ -60,6 +60,13 @@ def test_the_id_that_tokens_carry_is_no_cookie() -> None:
     assert by_cookie(sid[:43]) is None
 
 
+def test_a_family_of_tokens_is_no_browser_session() -> None:
+    an_account(ALICE, an_organization("acme"))
+    cookie = a_session(ALICE)
+    database.collection("sessions").update_one({}, {"$set": {"kind": "token"}})
+    assert by_cookie(cookie) is None
+
+
 def test_a_token_wins_over_a_cookie() -> None:
     an_account(ALICE, an_organization("acme"))
     an_account(BOB, an_organization("umbrella"))
