@@ -10,7 +10,8 @@ from accounts.addresses import normalise_email
 from accounts.forms import EmailField, PasswordField, beside_field
 from accounts.members import MAX_NAME_LENGTH
 from accounts.passwords import MIN_LENGTH, check_password_policy
-from tenants.names import NAME_LENGTH, SLUG_LENGTH, clean_name, clean_slug
+from orgportal.errors import PortalError
+from tenants.names import NAME_LENGTH, SLUG_LENGTH, clean_name, clean_slug, slug_from
 
 PLAIN_TEXT = {"autocapitalize": "none", "autocomplete": "off", "spellcheck": "false"}
 SLUG_HELP = "2 to 40 of a-z, 0-9 and _, beginning with a letter. Leave it empty to take it from the name."
@@ -56,6 +57,15 @@ class OrganizationForm(forms.Form):
         typed = str(self.cleaned_data["slug"])
         with beside_field():
             return clean_slug(typed) if typed else typed
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.get("organization_name") and not cleaned.get("slug") and "slug" not in self.errors:
+            try:
+                slug_from(cleaned["organization_name"])
+            except PortalError as error:
+                self.add_error("organization_name", [part.message for part in error.errors])
+        return cleaned
 
 
 class SignupForm(OrganizationForm):

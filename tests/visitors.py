@@ -2,9 +2,17 @@
 
 import re
 from html import unescape
+from typing import Protocol
 
-from django.http import HttpResponse
 from django.test import Client
+
+
+class Answer(Protocol):
+    """What any of Django's responses has."""
+
+    @property
+    def content(self) -> bytes: ...
+
 
 PASSWORD = "violet kettle under the stairs"
 
@@ -30,19 +38,19 @@ def signed_up(name: str = "Acme Coffee", email: str = "alice@example.com", **mor
     return client
 
 
-def text_of(response: HttpResponse) -> str:
+def text_of(response: Answer) -> str:
     """The visible words of a page, white space collapsed."""
     body = re.sub(r"<(script|style|head).*?</\1>", " ", response.content.decode(), flags=re.DOTALL)
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
 
-def field_error(response: HttpResponse, field: str) -> str:
+def field_error(response: Answer, field: str) -> str:
     """What the page says beside a field, nothing when it says nothing."""
     match = re.search(rf'id="id_{field}_error">(.*?)</p>', response.content.decode(), flags=re.DOTALL)
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", match[1])).split()) if match else ""
 
 
-def value_of(response: HttpResponse, field: str) -> str:
+def value_of(response: Answer, field: str) -> str:
     """The value that an input in the page's main part is filled with."""
     main = response.content.decode().partition("<main")[2]
     match = re.search(rf'<input[^>]*name="{field}"[^>]*>', main)
