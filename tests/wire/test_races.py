@@ -133,6 +133,8 @@ class Writers:
             except PortalError as error:
                 if error.code not in {"organization_busy", "not_found"}:
                     self._failures.append(error)
+                # As a client does that was told to try again shortly.
+                self._stopping.wait(0.02)
             except BaseException as error:
                 self._failures.append(error)
                 return
