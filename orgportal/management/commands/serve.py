@@ -1,8 +1,9 @@
 """`manage.py serve`: the whole portal on one machine, as `make run` starts it."""
 
+import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from orgportal import supervisor
 
@@ -13,7 +14,10 @@ class Command(BaseCommand):
     help = "Run the whole portal: database, web server, worker. Ctrl-C or SIGTERM stops all of it."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        supervisor.serve(self._say)
+        try:
+            supervisor.serve(self._say)
+        except CommandError as error:
+            sys.exit(f"orgportal cannot run. {error}")
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)
