@@ -73,7 +73,7 @@ def _examine_organization(
         if where.collection != manager.collection_name(organization.slug):
             yield Finding(1, subject, f"its collection is {where.collection}")
         yield from _examine_collection(organization, standing[where.cluster], subject)
-        if accounts.first_owner(org_id=organization.id) is None:
+        if accounts.first_owner(org_id=organization.id) is None and _is_unchanged(organization):
             yield Finding(1, subject, "has no owner")
     elif organization.pending is None:
         yield Finding(3, subject, f"is {organization.status}, and nothing is under way")
@@ -86,8 +86,7 @@ def _examine_organization(
 def _examine_collection(organization: Organization, standing: dict[str, str], subject: str) -> Iterator[Finding]:
     where = organization.placement
     if where.collection not in standing and manager.ownership(where, organization.id) is manager.Ownership.ABSENT:
-        current = database.collection("organizations").find_one({"_id": organization.id, "epoch": organization.epoch})
-        if current is not None:
+        if _is_unchanged(organization):
             yield Finding(1, subject, f"its collection {where.collection} does not exist")
         return
     stamp = standing.get(where.collection, str(organization.id))
@@ -95,6 +94,12 @@ def _examine_collection(organization: Organization, standing: dict[str, str], su
         yield Finding(5, subject, f"its collection {where.collection} is stamped as organization {stamp}'s")
     for index in manager.missing_indexes(where):
         yield Finding(1, subject, f"its collection has no index {index}")
+
+
+def _is_unchanged(organization: Organization) -> bool:
+    """Whether no rename or deletion came between reading the organization and finding something amiss with it."""
+    unchanged = {"_id": organization.id, "epoch": organization.epoch}
+    return database.collection("organizations").find_one(unchanged, {"_id": 1}) is not None
 
 
 def _has_owner_now(collection: str) -> bool:
