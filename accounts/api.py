@@ -1,5 +1,7 @@
 """Endpoints to log in, go on, log out, and see who one is."""
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from ninja import Router, Status
 from ninja.decorators import decorate_view
@@ -60,7 +62,7 @@ def refresh(request: HttpRequest, body: Refresh) -> Tokens:
     openapi_extra=headers_of(IDEMPOTENCY_KEY),
 )
 @decorate_view(idempotent)
-def logout(request: HttpRequest, response: HttpResponse) -> Status:
+def logout(request: HttpRequest, response: HttpResponse) -> Status[Any]:
     """Revoke every token of this login, or end the browser's session. They are refused from the next call on."""
     principal = require_principal(request)
     service.end_session(principal=principal)

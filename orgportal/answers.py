@@ -34,6 +34,11 @@ def bad_request(code: str, message: str) -> PortalError:
     return PortalError(code, 400, message)
 
 
+def body_too_large() -> PortalError:
+    """413 for a body over MAX_BODY_BYTES."""
+    return PortalError("body_too_large", 413, "The body of the request is too large.")
+
+
 def is_for_programs(request: HttpRequest) -> bool:
     """Whether the caller wants JSON: the API and the service's own endpoints."""
     return request.path.startswith("/api/") or request.path in PROGRAM_PATHS
@@ -54,7 +59,7 @@ def as_portal_error(error: BaseException) -> PortalError | None:
 
 def _as_bad_request(error: BaseException) -> PortalError | None:
     if isinstance(error, RequestDataTooBig):
-        return PortalError("body_too_large", 413, "The body of the request is too large.")
+        return body_too_large()
     if isinstance(error, TooManyFieldsSent | TooManyFilesSent):
         return bad_request("too_many_fields", "The request has too many fields.")
     if isinstance(error, DisallowedHost):

@@ -4,10 +4,10 @@ import io
 from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
+from gunicorn.http.errors import ParseException
 
-from orgportal.answers import as_portal_error, bad_request
+from orgportal.answers import bad_request, body_too_large
 from orgportal.errors import PortalError, not_found
 
 _CHUNK = 64 * 1024
@@ -47,12 +47,13 @@ def _read_chunked(request: HttpRequest) -> None:
     if not request.META.get("wsgi.input_terminated"):
         raise PortalError("length_required", 411, "Send the body with a Content-Length.")
     body = bytearray()
-    source = request.META["wsgi.input"]
-    while chunk := source.read(_CHUNK):
-        body += chunk
-        if len(body) > settings.MAX_BODY_BYTES:
-            too_big = as_portal_error(RequestDataTooBig())
-            raise too_big if too_big else RequestDataTooBig()
+    try:
+        while chunk := request.META["wsgi.input"].read(_CHUNK):
+            body += chunk
+            if len(body) > settings.MAX_BODY_BYTES:
+                raise body_too_large()
+    except (OSError, ParseException):
+        raise bad_request("incomplete_body", "The body of the request is broken.") from None
     request.META["CONTENT_LENGTH"] = str(len(body))
     request._stream = io.BytesIO(body)
 

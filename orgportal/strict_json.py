@@ -9,6 +9,7 @@ from typing import Any
 from orgportal.errors import InputError, PortalError
 
 MAX_DEPTH = 32
+MAX_KEYS = 1000
 INT64 = range(-(2**63), 2**63)
 
 _LONGEST_INT64 = 20
@@ -50,6 +51,8 @@ class _Reader:
         return self._flaw(f"{name} is not a JSON value.")
 
     def members(self, pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Flaw:
+        if len(pairs) > MAX_KEYS:
+            return self._flaw(f"Use at most {MAX_KEYS:,} keys.")
         found = dict(pairs)
         if len(found) == len(pairs):
             return found
@@ -62,8 +65,8 @@ def parse(body: bytes) -> Any:
     """The value of a JSON text in UTF-8.
 
     Raises PortalError: 400 `malformed_json` for what is not JSON (a byte order mark and UTF-16 included), 422
-    `invalid_input` naming the path for duplicate keys, NaN and infinities, numbers out of range, lone surrogates
-    and nesting over 32 levels.
+    `invalid_input` naming the path for duplicate keys, NaN and infinities, numbers out of range, lone surrogates,
+    over 1,000 keys in one object, and nesting over 32 levels.
     """
     text = _decode(body)
     _check_depth(body)

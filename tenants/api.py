@@ -1,5 +1,7 @@
 """Endpoints for an organization's life: create, list, read, change, delete."""
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from ninja import Router, Status
 from ninja.decorators import decorate_view
@@ -43,7 +45,7 @@ LISTING = "organizations"
     openapi_extra={**headers_of(IDEMPOTENCY_KEY, answers={201: ("Location", "ETag")}), **OPTIONAL},
 )
 @decorate_view(idempotent)
-def create_organization(request: HttpRequest, response: HttpResponse, body: NewOrganization) -> Status:
+def create_organization(request: HttpRequest, response: HttpResponse, body: NewOrganization) -> Status[Any]:
     """Create an organization with its collection `org_<slug>` and an owner.
 
     With `email` and `password` the owner is a new account. Without both, the caller who is logged in becomes
@@ -108,7 +110,7 @@ def list_organizations(request: HttpRequest, query: ListParameters) -> Organizat
     response={200: OrganizationDetails, 304: None, **problems(401, 404)},
     openapi_extra=headers_of(IF_NONE_MATCH, answers={200: ("ETag",), 304: ("ETag",)}),
 )
-def get_organization(request: HttpRequest, response: HttpResponse, org: Slug) -> Status:
+def get_organization(request: HttpRequest, response: HttpResponse, org: Slug) -> Status[Any]:
     """The organization, where its data is and how much there is."""
     access = organization_access(principal=require_principal(request), slug=org)
     description = service.describe(access=access)
@@ -127,7 +129,9 @@ def get_organization(request: HttpRequest, response: HttpResponse, org: Slug) ->
     response={200: Organization, 202: Organization, **problems(401, 403, 404, 409, 412, 413, 415, 422)},
     openapi_extra=headers_of(IF_MATCH, answers={200: ("ETag",), 202: ("ETag",)}),
 )
-def update_organization(request: HttpRequest, response: HttpResponse, body: OrganizationChanges, org: Slug) -> Status:
+def update_organization(
+    request: HttpRequest, response: HttpResponse, body: OrganizationChanges, org: Slug
+) -> Status[Any]:
     """Change the display name, the slug, the metadata. Needs the role admin.
 
     A new slug renames the collection, data intact. `202` with `status: renaming` means that this goes on; look
@@ -154,7 +158,7 @@ def update_organization(request: HttpRequest, response: HttpResponse, body: Orga
     response={202: Deleting, 204: None, **problems(401, 403, 404, 412)},
     openapi_extra=headers_of(IF_MATCH),
 )
-def delete_organization(request: HttpRequest, org: Slug) -> Status:
+def delete_organization(request: HttpRequest, org: Slug) -> Status[Any]:
     """Drop the collection, and remove everything that authenticated to the organization. Needs the role owner.
 
     Accounts that belong to nothing else go too. `202` means that the removal goes on; from this moment nothing

@@ -1,7 +1,7 @@
 """A script author's side of the JSON API, in-process, for tests."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpResponse
 from django.test import Client
@@ -40,7 +40,8 @@ class Script:
         content_type = sent.pop("Content-Type", JSON)
         if self.token:
             sent.setdefault("Authorization", f"Bearer {self.token}")
-        return self.client.generic(method, path, data, content_type=content_type, headers=sent)
+        answer = self.client.generic(method, path, data, content_type=content_type, headers=sent)
+        return cast(HttpResponse, answer)
 
     def get(self, path: str, **headers: str) -> HttpResponse:
         return self.call("GET", path, **headers)
@@ -55,12 +56,12 @@ class Script:
         return self.call("DELETE", path, **headers)
 
 
-def body_of(response: HttpResponse) -> Any:
+def body_of(response: Any) -> Any:
     """The JSON of an answer."""
     return json.loads(response.content)
 
 
-def problem_of(response: HttpResponse) -> tuple[int, str]:
+def problem_of(response: Any) -> tuple[int, str]:
     """Status and code of a refusal, once it is found to be a whole problem document."""
     assert response["Content-Type"] == "application/problem+json", response.content[:500]
     document = body_of(response)
@@ -70,7 +71,7 @@ def problem_of(response: HttpResponse) -> tuple[int, str]:
     return response.status_code, document["code"]
 
 
-def wrong_paths(response: HttpResponse) -> list[str]:
+def wrong_paths(response: Any) -> list[str]:
     """The paths that a 422 complains about."""
     assert problem_of(response) == (422, "invalid_input"), response.content
     return [wrong["path"] for wrong in body_of(response)["errors"]]

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.core.exceptions import (
@@ -51,7 +51,7 @@ handler400, handler403, handler404, handler500 = urls.handler400, urls.handler40
 def answer_to(error: BaseException, address: str = "/api/v1/raising") -> HttpResponse:
     to_raise[:] = [error]
     with override_settings(ROOT_URLCONF=__name__):
-        return client(enforce_csrf_checks=False, raise_request_exception=False).get(address)
+        return cast(HttpResponse, client(enforce_csrf_checks=False, raise_request_exception=False).get(address))
 
 
 UNAVAILABLE = [

@@ -1,7 +1,7 @@
 """Every answer names its request and carries the security headers, whoever made it."""
 
 import re
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.http import HttpResponse
@@ -43,7 +43,7 @@ def answer_to(address: str, **headers: str) -> HttpResponse:
         address = static_file()
     response = client(enforce_csrf_checks=False, raise_request_exception=False).get(address, headers=headers)
     response.close()
-    return response
+    return cast(HttpResponse, response)
 
 
 @pytest.mark.parametrize("address", ADDRESSES)

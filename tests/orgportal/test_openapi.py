@@ -98,7 +98,7 @@ def test_operations_that_need_a_caller_say_so(document: dict[str, Any]) -> None:
     schemes = document["components"]["securitySchemes"]
     assert schemes["BearerToken"]["scheme"] == "bearer"
     assert (schemes["SessionCookie"]["in"], schemes["SessionCookie"]["type"]) == ("cookie", "apiKey")
-    both = [{"BearerToken": []}, {"SessionCookie": []}]
+    both: list[dict[str, list[str]]] = [{"BearerToken": []}, {"SessionCookie": []}]
     for path, method, operation in operations(document):
         expected = {
             ("/api/v1/auth/login", "post"): None,

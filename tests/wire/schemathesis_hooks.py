@@ -12,6 +12,8 @@ from typing import Any
 import requests
 import schemathesis
 
+Case = schemathesis.Case[Any]
+
 BASE_URL = os.environ["ORGPORTAL_UNDER_TEST"]
 PASSWORD = "a long walk on the beach"
 OWN = "own_org"
@@ -56,12 +58,11 @@ OWNER = Owner()
 class OwnersToken:
     """Sends the owner's token where an operation asks for one."""
 
-    def get(self, case: schemathesis.Case, context: schemathesis.AuthContext) -> str:
+    def get(self, case: Case, context: schemathesis.AuthContext) -> str:
         OWNER.ready()
         return OWNER.token
 
-    def set(self, case: schemathesis.Case, data: str, context: schemathesis.AuthContext) -> None:
-        case.headers = case.headers or {}
+    def set(self, case: Case, data: str, context: schemathesis.AuthContext) -> None:
         case.headers["Authorization"] = f"Bearer {data}"
 
 
@@ -74,7 +75,7 @@ def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) ->
 
 
 @schemathesis.hook
-def before_call(context: Any, case: schemathesis.Case, **kwargs: Any) -> None:
+def before_call(context: Any, case: Case, **kwargs: Any) -> None:
     """A well-formed request has a key of its own: two requests rightly cannot share one."""
     if case.headers and "Idempotency-Key" in case.headers and case.meta and case.meta.generation.mode.is_positive:
         case.headers["Idempotency-Key"] = str(uuid.uuid4())
