@@ -10,6 +10,7 @@ from orgportal.conventions import etag_of, expected_rev, is_known
 from orgportal.errors import PortalError
 
 ID = ObjectId("66f0c0ffee0123456789abcd")
+OTHER = ObjectId("66f0c0ffee0123456789abce")
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ def known(header: str | None, etag: str) -> bool:
 
 
 def test_a_tag_is_strong_and_changes_with_the_revision_and_with_the_identity() -> None:
-    tags = {etag_of(Thing()), etag_of(Thing(rev=4)), etag_of(Thing(id=ObjectId()))}
+    tags = {etag_of(Thing()), etag_of(Thing(rev=4)), etag_of(Thing(id=OTHER))}
     assert len(tags) == 3
     assert etag_of(Thing()) == '"66f0c0ffee0123456789abcd-3"'
 
@@ -62,7 +63,7 @@ def test_the_current_tag_demands_the_current_revision(header: str) -> None:
     [
         etag_of(Thing(rev=2)),
         etag_of(Thing(rev=30)),
-        etag_of(Thing(id=ObjectId())),
+        etag_of(Thing(id=OTHER)),
         "W/" + etag_of(Thing()),
         '""',
         '"*"',
