@@ -41,7 +41,7 @@ def login(request: HttpRequest) -> HttpResponse:
         return _login_refused(request, form, error)
     next_path = own_path(form.cleaned_data["next"])
     response = redirect((next_path or "dashboard") if logged_in.organization else "choose")
-    start_session(request, response, service.open_session(logged_in=logged_in))
+    start_session(request, response, service.open_session(logged_in=logged_in, replaces=principal_of(request)))
     return response
 
 

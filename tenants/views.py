@@ -1,5 +1,7 @@
 """Pages of an organization: choose one, dashboard, settings, delete. Each is guard, form, service, redirect."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.conf import settings
@@ -27,6 +29,27 @@ CHOICES_PER_PAGE = 24
 SPARE_ROWS = 3
 NAME_ERRORS = {"organization_exists": "slug"}
 
+Page = Callable[[HttpRequest], HttpResponse]
+OrganizationPage = Callable[[HttpRequest, Access], HttpResponse]
+
+
+def in_organization(
+    *, needs: Role = Role.VIEWER
+) -> Callable[[OrganizationPage], Callable[[HttpRequest], HttpResponse]]:
+    """Give the page its `Access`; who has still to choose an organization does that first."""
+
+    def decorate(page: OrganizationPage) -> Page:
+        @wraps(page)
+        def guarded(request: HttpRequest) -> HttpResponse:
+            principal = require_principal(request)
+            if principal.organization is None:
+                return redirect("choose")
+            return page(request, organization_access(principal=principal, needs=needs))
+
+        return guarded
+
+    return decorate
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def choose(request: HttpRequest) -> HttpResponse:
@@ -48,12 +71,9 @@ def choose(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def dashboard(request: HttpRequest) -> HttpResponse:
+@in_organization()
+def dashboard(request: HttpRequest, access: Access) -> HttpResponse:
     """The organization at a glance, and access for scripts."""
-    principal = require_principal(request)
-    if principal.organization is None:
-        return redirect("choose")
-    access = organization_access(principal=principal)
     if access.organization.pending_slug:
         return redirect("progress")
     organization = access.organization
@@ -63,16 +83,16 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "role": access.role,
         "metadata": [(key, value_to_text(value)) for key, value in organization.metadata.items()],
         "members": accounts.count_members(org_id=organization.id),
-        "access_token": accounts.access_token(principal=principal),
+        "access_token": accounts.access_token(principal=access.principal),
         "token_minutes": round(settings.ACCESS_TOKEN_SECONDS / 60),
     }
     return render(request, "tenants/dashboard.html", context)
 
 
 @require_safe
-def progress(request: HttpRequest) -> HttpResponse:
+@in_organization()
+def progress(request: HttpRequest, access: Access) -> HttpResponse:
     """How far a rename is that goes on in the background; to the dashboard when it is done."""
-    access = organization_access(principal=require_principal(request))
     asks_again = bool(getattr(request, "htmx", False))
     if not access.organization.pending_slug:
         return HttpResponseClientRedirect(reverse("dashboard")) if asks_again else redirect("dashboard")
@@ -81,9 +101,9 @@ def progress(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def organization_settings(request: HttpRequest) -> HttpResponse:
+@in_organization(needs=Role.ADMIN)
+def organization_settings(request: HttpRequest, access: Access) -> HttpResponse:
     """The organization's name, short name and metadata."""
-    access = organization_access(principal=require_principal(request), needs=Role.ADMIN)
     organization = access.organization
     if request.method != "POST":
         initial = {"organization_name": organization.name, "slug": organization.slug, "rev": organization.rev}
@@ -144,9 +164,9 @@ def _settings_context(
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def delete_organization(request: HttpRequest) -> HttpResponse:
+@in_organization(needs=Role.OWNER)
+def delete_organization(request: HttpRequest, access: Access) -> HttpResponse:
     """Everything of the organization goes, once its short name was typed."""
-    access = organization_access(principal=require_principal(request), needs=Role.OWNER)
     organization = access.organization
     form = DeleteForm(request.POST if request.method == "POST" else None, slug=organization.slug)
     if request.method == "POST" and form.is_valid():

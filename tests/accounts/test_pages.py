@@ -128,6 +128,16 @@ def test_logging_in_gives_a_new_session_and_a_new_csrf_token() -> None:
     assert client.cookies[settings.CSRF_COOKIE_NAME].value != before
 
 
+def test_logging_in_again_ends_the_session_before() -> None:
+    client = signed_up()
+    earlier = Client()
+    earlier.cookies[settings.SESSION_COOKIE_NAME] = client.cookies[settings.SESSION_COOKIE_NAME].value
+    assert earlier.get("/dashboard").status_code == 200
+    client.post("/login", {"email": "alice@example.com", "password": PASSWORD})
+    assert client.get("/dashboard").status_code == 200
+    assert earlier.get("/dashboard").status_code == 302
+
+
 def test_logging_out_ends_the_session_everywhere_not_only_in_this_browser() -> None:
     client = signed_up()
     secret = client.cookies[settings.SESSION_COOKIE_NAME].value

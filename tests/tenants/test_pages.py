@@ -200,7 +200,8 @@ def test_who_has_several_organizations_chooses_after_logging_in(two: Client) -> 
     client = Client()
     response = client.post("/login", {"email": "alice@example.com", "password": PASSWORD, "next": "/settings"})
     assert response.headers["Location"] == "/choose"
-    assert client.get("/dashboard").headers["Location"] == "/choose"
+    for path in ("/dashboard", "/settings", "/delete", "/progress"):
+        assert client.get(path).headers["Location"] == "/choose"
     assert client.get("/settings").status_code == 404
     words = text_of(client.get("/choose"))
     assert "Acme Coffee" in words
