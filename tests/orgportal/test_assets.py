@@ -25,7 +25,7 @@ def source(tmp_path: Path, settings: Settings) -> Path:
 def _served(root: Path) -> str:
     """What a page that asks for site.css gets."""
     manifest = json.loads((root / "staticfiles.json").read_text(encoding="utf-8"))
-    return (root / manifest["paths"]["site.css"]).read_text(encoding="utf-8")
+    return (root / str(manifest["paths"]["site.css"])).read_text(encoding="utf-8")
 
 
 def test_files_are_gathered_under_hashed_names_and_compressed(source: Path, settings: Settings) -> None:

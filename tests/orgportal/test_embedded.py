@@ -8,7 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +65,13 @@ def _connect(uri: str) -> "MongoClient[dict[str, Any]]":
 
 def test_without_the_password_nothing_is_told(server: EmbeddedDatabase) -> None:
     with _connect(f"mongodb://127.0.0.1:{server.port}/?retryWrites=false") as stranger:
-        for attempt in [
+        attempts: list[Callable[[], object]] = [
             stranger.list_database_names,
             stranger["orgportal"]["accounts"].find_one,
             lambda: stranger["orgportal"]["accounts"].insert_one({}),
             lambda: stranger.admin.command("createUser", "me", pwd="me", roles=["root"]),
-        ]:
+        ]
+        for attempt in attempts:
             with pytest.raises(OperationFailure, match="requires authentication"):
                 attempt()
 
@@ -270,5 +271,5 @@ def test_a_server_that_cannot_be_started_again_is_tried_with_pauses(server: Embe
     wait_until(tended, "the failure to be told")
     (data_dir / "database").unlink()
     (data_dir / "elsewhere").rename(data_dir / "database")
-    wait_until(lambda: watchdog.tend() or server.pid is not None, "the server to be started again")
+    wait_until(lambda: tended() and server.pid is not None, "the server to be started again")
     assert server.answers()

@@ -70,7 +70,10 @@ def test_a_second_one_on_the_same_data_says_who_has_it(serving: Serving, tmp_pat
     second = Serving(tmp_path, settings={"DATA_DIR": str(serving.data_dir)}).launch()
 
     assert second.exit_code() == 1
-    assert f"orgportal cannot run. {serving.data_dir} is in use by process {serving.pid} ({serving.base_url})." in second.output
+    assert (
+        f"orgportal cannot run. {serving.data_dir} is in use by process {serving.pid} ({serving.base_url})."
+        in second.output
+    )
     assert "another DATA_DIR and PORT" in second.output
     assert "Traceback" not in second.output
     assert serving.ready()
