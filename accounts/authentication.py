@@ -133,4 +133,3 @@ def _principal(session: LiveSession, method: sessions.Kind) -> Principal:
         organization=session.organization,
         role=session.membership.role if session.membership else None,
     )
-

@@ -109,9 +109,7 @@ def _open_ones(memberships: Iterable[Membership]) -> list[OrganizationFacts]:
     return directory().open_ones([one.org_id for one in memberships])
 
 
-def _choices(
-    organizations: Iterable[OrganizationFacts], memberships: Iterable[Membership]
-) -> list[OrganizationChoice]:
+def _choices(organizations: Iterable[OrganizationFacts], memberships: Iterable[Membership]) -> list[OrganizationChoice]:
     roles = {one.org_id: one.role for one in memberships}
     return [OrganizationChoice(slug=one.slug, organization_name=one.name, role=roles[one.id]) for one in organizations]
 

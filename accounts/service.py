@@ -179,8 +179,11 @@ def refresh_tokens(*, refresh_token: str) -> TokenPair:
 def access_token(*, principal: Principal) -> str:
     """An access token that lives and dies with the caller's session, for use beside the browser.
 
-    Raises PortalError 409 `choose_organization` while no organization is chosen.
+    Raises PortalError 409 `choose_organization` while no organization is chosen, 403 for a caller without a
+    browser session: a token that makes the next one would never run out.
     """
+    if principal.method != "session":
+        raise forbidden()
     if principal.organization is None or principal.role is None:
         raise choose_first(principal.memberships)
     return tokens.write_access(

@@ -229,9 +229,7 @@ FORGERIES: dict[str, Callable[[Victim], str]] = {
     "name of no organization": lambda v: with_claims(v, org_name="../admin"),
     "name with a line end": lambda v: with_claims(v, org_name=v.claims["org_name"] + "\n"),
     "unknown role": lambda v: with_claims(v, role="root"),
-    "another account's session": lambda v: with_claims(
-        v, sid=json_part(v.other_pair.access_token, 1)["sid"]
-    ),
+    "another account's session": lambda v: with_claims(v, sid=json_part(v.other_pair.access_token, 1)["sid"]),
     "session that never was": lambda v: with_claims(v, sid="0" * 64),
     "session id in capitals": lambda v: with_claims(v, sid=v.claims["sid"].upper() + "A"),
     "session id too short": lambda v: with_claims(v, sid=v.claims["sid"][:-1]),

@@ -57,7 +57,7 @@ def test_an_address_has_one_spelling_which_is_its_own(typed: str, kept: str) -> 
         "Ada <ada@example.org>",
         "ada@example.org,bob@example.org",
         "adä@example.org",
-        "ａda@example.org",  # noqa: RUF001 - a full-width letter on purpose
+        "ａda@example.org",
         "\u0131nan@example.org",
         "ada@stra\u00dfe.example",
         "ada@exa\u200dmple.org",

@@ -158,9 +158,7 @@ def test_every_use_of_a_password_waits_at_the_gate(settings: LazySettings, monke
     assert uses["right"]()
 
 
-def test_hashes_in_many_threads_never_exceed_the_slots(
-    settings: LazySettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_hashes_in_many_threads_never_exceed_the_slots(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.BCRYPT_CONCURRENCY, settings.WEB_THREADS = 2, 64
     running, most, lock, really = 0, 0, threading.Lock(), bcrypt.hashpw
 

@@ -188,9 +188,7 @@ class TestSeveralOrganizations:
         assert len(logged_in.memberships) == 3
 
     @pytest.mark.parametrize("slug", ["acme", "closing", "nowhere", "", "UMBRELLA", "umbrella\x00"])
-    def test_an_organization_that_is_not_open_to_it_reads_like_a_wrong_password(
-        self, bob: ObjectId, slug: str
-    ) -> None:
+    def test_an_organization_that_is_not_open_to_it_reads_like_a_wrong_password(self, bob: ObjectId, slug: str) -> None:
         refused = refusal_of(BOB, PASSWORD, slug)
         assert (refused.code, refused.message) == ("invalid_credentials", refusal_of(BOB, "wrong").message)
 

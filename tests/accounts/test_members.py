@@ -82,9 +82,7 @@ class TestNewAccounts:
         new = prepared()
         first = an_account(ALICE, an_organization("acme"))
         with pytest.raises(PortalError) as refused:
-            service.insert_account(
-                new=new, account_id=ObjectId(), org_id=an_organization("umbrella"), role=Role.OWNER
-            )
+            service.insert_account(new=new, account_id=ObjectId(), org_id=an_organization("umbrella"), role=Role.OWNER)
         assert (refused.value.status, refused.value.code) == (409, "email_taken")
         assert [row["_id"] for row in database.collection("accounts").find()] == [first]
 

@@ -157,7 +157,7 @@ def test_what_is_no_text_is_refused(password: Any) -> None:
         "1234567890qwertyui",
         "0987654321098765",
         "               ",
-        "ａａａａａａａａａａａａａａａａ",  # noqa: RUF001 - full-width letters on purpose
+        "ａａａａａａａａａａａａａａａａ",
     ],
 )
 def test_what_everybody_tries_first_is_refused(password: str) -> None:
@@ -222,9 +222,7 @@ class TestChange:
     @pytest.mark.parametrize("current", [None, 7, {"$ne": ""}])
     def test_the_old_one_must_be_text(self, alice: ObjectId, current: Any) -> None:
         with pytest.raises(PortalError) as refused:
-            service.change_password(
-                principal=somebody(a_session(ALICE)), current=current, new=NEW_PASSWORD, words=()
-            )
+            service.change_password(principal=somebody(a_session(ALICE)), current=current, new=NEW_PASSWORD, words=())
         assert refused.value.status == 422
 
     def test_a_session_without_an_organization_stays_without_one(self, alice: ObjectId) -> None:

@@ -148,10 +148,9 @@ MISUSES: dict[str, Callable[[service.TokenPair], Any]] = {
     "another key": lambda pair: signed(
         json_part(pair.refresh_token, 0), json_part(pair.refresh_token, 1), Ed25519PrivateKey.generate()
     ),
-    "no algorithm": lambda pair: encoded({**json_part(pair.refresh_token, 0), "alg": "none"})
-    + "."
-    + pair.refresh_token.split(".")[1]
-    + ".",
+    "no algorithm": lambda pair: (
+        encoded({**json_part(pair.refresh_token, 0), "alg": "none"}) + "." + pair.refresh_token.split(".")[1] + "."
+    ),
     "padded": lambda pair: pair.refresh_token + "=",
     "with a line end": lambda pair: pair.refresh_token + "\n",
     "type access": _altered({"typ": "access"}),
@@ -210,9 +209,7 @@ def test_a_family_ends_with_what_it_hangs_on(pair: service.TokenPair, change: Ca
     assert refused(pair.refresh_token)
 
 
-def test_a_shorter_lifetime_counts_for_the_tokens_that_are_out(
-    pair: service.TokenPair, settings: LazySettings
-) -> None:
+def test_a_shorter_lifetime_counts_for_the_tokens_that_are_out(pair: service.TokenPair, settings: LazySettings) -> None:
     settings.ACCESS_TOKEN_SECONDS, settings.REFRESH_IDLE_SECONDS = 300, 600
     assert by_token(pair.access_token) is None
     assert refused(pair.refresh_token)
