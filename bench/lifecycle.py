@@ -1,7 +1,7 @@
 """The portal's own copy of a collection beside `renameCollection`: `python -m bench.lifecycle`, about 20 seconds.
 
-On the embedded database, with 2,000 documents. The copy is what `docs/architecture.md` explains: slower or faster,
-it is the one of the two that loses nothing when it is killed.
+On the embedded database, with 2,000 documents. Why the portal copies is explained in `docs/architecture.md`:
+the copy loses nothing when it is killed.
 """
 
 import os
