@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from orgportal.errors import PortalError
 
-_TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*')
+_TAG = re.compile(r'[ \t]*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*(,|$)')
 
 
 class Revised(Protocol):
@@ -66,8 +66,11 @@ def _same_state(tag: str, thing: Revised) -> bool:
 
 
 def _tags(header: str, name: str) -> Iterator[tuple[bool, str]]:
-    for part in header.split(","):
-        found = _TAG.fullmatch(part)
+    """Each tag and whether it is weak. Commas may be part of a tag, so the header is not just split."""
+    position, more = 0, True
+    while more:
+        found = _TAG.match(header, position)
         if found is None:
             raise PortalError("bad_header", 400, f"{name} takes an ETag of an earlier answer, quotes included, or *.")
         yield bool(found[1]), found[2]
+        position, more = found.end(), bool(found[3])

@@ -10,6 +10,8 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 MAX_LIMIT = 500
 DEFAULT_LIMIT = 50
 
+ENTITY_TAGS = r'^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$'
+
 IDEMPOTENCY_KEY: dict[str, Any] = {
     "in": "header",
     "name": "Idempotency-Key",
@@ -22,14 +24,14 @@ IF_MATCH: dict[str, Any] = {
     "name": "If-Match",
     "required": False,
     "description": "The `ETag` you read. `412` when it is no longer the current one.",
-    "schema": {"type": "string"},
+    "schema": {"type": "string", "pattern": ENTITY_TAGS},
 }
 IF_NONE_MATCH: dict[str, Any] = {
     "in": "header",
     "name": "If-None-Match",
     "required": False,
     "description": "An `ETag` you have. `304` when it is still the current one.",
-    "schema": {"type": "string"},
+    "schema": {"type": "string", "pattern": ENTITY_TAGS},
 }
 
 
@@ -76,7 +78,7 @@ class ListQuery(BaseModel):
         DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="How many items at most."
     )
     cursor: Annotated[str | None, OMITTABLE] = Field(
-        None, min_length=1, max_length=200, description="`next_cursor` of the page before."
+        None, max_length=200, pattern="^[A-Za-z0-9_~-]+$", description="`next_cursor` of the page before."
     )
 
 

@@ -50,6 +50,7 @@ def test_without_a_tag_any_revision_will_do(header: str | None) -> None:
         etag_of(Thing()),
         etag_of(Thing(), "counts at that time"),
         f'"something", {etag_of(Thing())}',
+        f'"with,a,comma",{etag_of(Thing())}, W/"x,y"',
         f"{etag_of(Thing(rev=2))},{etag_of(Thing())}",
         f'W/"other" , {etag_of(Thing())} ',
     ],
@@ -78,7 +79,9 @@ def test_another_tag_is_stale(header: str) -> None:
     assert (caught.value.status, caught.value.code) == (412, "stale")
 
 
-@pytest.mark.parametrize("header", ["", "abc", '"abc', "3", "W/", 'w/"abc"', '"a" "b"', '"a",', "*, *"])
+@pytest.mark.parametrize(
+    "header", ["", "abc", '"abc', "3", "W/", 'w/"abc"', '"a" "b"', '"a",', '"a", ', ",", ',"a"', '"a",,"b"', "*, *"]
+)
 def test_a_header_that_cannot_be_read_is_400(header: str) -> None:
     with pytest.raises(PortalError) as caught:
         rev_for(header)
