@@ -17,7 +17,7 @@ from pymongo.errors import PyMongoError
 
 from accounts.authentication import known_principal, principal_of
 from orgportal import answers, database, embedded, request_checks
-from orgportal.errors import PortalError
+from orgportal.errors import PortalError, unauthenticated
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 View = TypeVar("View", bound=Callable[..., HttpResponse])
@@ -163,7 +163,11 @@ class DeadlineMiddleware:
 
 
 class PrivateByDefaultMiddleware(MiddlewareMixin):
-    """Send visitors to the login page unless the page is `public`. The API says for itself who may call what."""
+    """Send visitors to the login page unless the page is `public`. The API says for itself who may call what.
+
+    Private pages are for sessions: one of them shows a new access token, and whoever holds a token must not be
+    able to make it last.
+    """
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., HttpResponse], args: Any, kwargs: Any
@@ -173,6 +177,8 @@ class PrivateByDefaultMiddleware(MiddlewareMixin):
             return None
         try:
             principal = principal_of(request)
+            if principal is not None and principal.method != "session":
+                raise unauthenticated()
         except (PortalError, PyMongoError, embedded.NotRunning) as error:
             known = answers.as_portal_error(error)
             if known is None:

@@ -1,0 +1,220 @@
+"""Every kind of caller that a route may meet, each with an organization of its own named in the path.
+
+A caller is made anew where the call changes something, so that no row of the table depends on another.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from bson import ObjectId
+from django.conf import settings
+from django.http import HttpResponse
+from django.test import Client
+
+from accounts.roles import Role
+from accounts.tokens import now
+from orgportal import database
+from tests.accounts.cast import (
+    a_session,
+    an_account,
+    an_organization,
+    change_account,
+    change_organization,
+    tokens_of,
+)
+from tests.accounts.victims import encoded, json_part, signed
+from tests.wire.routes import Route, filled
+
+CSRF = "c" * 32
+FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A request ready to be sent."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass
+class Caller:
+    """Credentials, and what the texts of a call are filled in with."""
+
+    facts: dict[str, str]
+    token: str = ""
+    cookie: str = ""
+    both: bool = False
+    csrf: bool = True
+    org_id: ObjectId = field(default_factory=ObjectId)
+    account_id: ObjectId = field(default_factory=ObjectId)
+
+    @property
+    def ways(self) -> list[str]:
+        """How this caller may present itself."""
+        if self.both:
+            return ["both"]
+        return [way for way, credential in (("token", self.token), ("cookie", self.cookie)) if credential] or ["none"]
+
+    def request(self, route: Route, way: str) -> Sent:
+        """The call as a browser or a script would make it."""
+        headers, cookies = {}, []
+        if way in {"token", "both"}:
+            headers["Authorization"] = f"Bearer {self.token}"
+        if way in {"cookie", "both"}:
+            cookies.append(f"{settings.SESSION_COOKIE_NAME}={self.cookie}")
+        if self.csrf:
+            cookies.append(f"{settings.CSRF_COOKIE_NAME}={CSRF}")
+            headers["X-CSRFToken"] = CSRF
+        body, content_type = b"", ""
+        if route.json is not None:
+            body, content_type = json.dumps(filled(route.json, self.facts)).encode(), "application/json"
+        elif route.form is not None:
+            body, content_type = urlencode(filled(route.form, self.facts)).encode(), FORM
+        if content_type:
+            headers["Content-Type"] = content_type
+        if cookies:
+            headers["Cookie"] = "; ".join(cookies)
+        return Sent(route.method, route.path.format(**self.facts) + route.query, headers, body)
+
+    def call(self, route: Route, way: str) -> HttpResponse:
+        """The answer to it, in this process, CSRF enforced."""
+        sent = self.request(route, way)
+        headers = {name: value for name, value in sent.headers.items() if name != "Content-Type"}
+        content_type = sent.headers.get("Content-Type", "")
+        client = Client(enforce_csrf_checks=True)
+        return client.generic(sent.method, sent.path, sent.body, content_type=content_type, headers=headers)
+
+
+def _facts(slug: str) -> dict[str, str]:
+    mark = str(ObjectId())
+    carol = f"carol.{mark}@example.org"
+    an_account(carol, an_organization(f"carols_{mark}"))
+    return {"org": slug, "fresh": f"fresh_{mark}", "carol": carol, "refresh": tokens_of(carol).refresh_token}
+
+
+def _member(role: Role, *, slug: str = "") -> Caller:
+    mark = str(ObjectId())
+    own = slug or f"acme_{mark}"
+    org_id = an_organization(own)
+    email = f"{role.value}.{mark}@example.org"
+    account_id = an_account(email, org_id, role=role)
+    token, cookie = tokens_of(email).access_token, a_session(email)
+    return Caller(_facts(own), token=token, cookie=cookie, org_id=org_id, account_id=account_id)
+
+
+def _anonymous() -> Caller:
+    slug = f"acme_{ObjectId()}"
+    an_organization(slug)
+    return Caller(_facts(slug))
+
+
+def _stranger() -> Caller:
+    """The owner of another organization than the one in the path."""
+    caller = _member(Role.OWNER)
+    caller.facts["org"] = f"acme_{ObjectId()}"
+    an_organization(caller.facts["org"])
+    return caller
+
+
+def _undecided() -> Caller:
+    """Somebody with two organizations who has not said yet which one; only a browser can be so."""
+    mark = str(ObjectId())
+    org_id, second = an_organization(f"acme_{mark}"), an_organization(f"umbrella_{mark}")
+    email = f"undecided.{mark}@example.org"
+    account_id = an_account(email, org_id, second)
+    return Caller(_facts(f"acme_{mark}"), cookie=a_session(email), org_id=org_id, account_id=account_id)
+
+
+def _owner_of(status: str) -> Callable[[], Caller]:
+    """An owner whose organization has come to be in that status since."""
+
+    def make() -> Caller:
+        caller = _member(Role.OWNER)
+        change: dict[str, Any] = {"status": status}
+        if status == "renaming":
+            target = {"slug": f"next_{caller.org_id}", "changes": {}}
+            change["pending"] = {"op": "rename", "step": "fenced", "holder": "h", "since": now(), "target": target}
+        change_organization(caller.org_id, **change)
+        return caller
+
+    return make
+
+
+def _deleted() -> Caller:
+    """An owner whose organization is gone, with every leftover that a crash could leave."""
+    caller = _member(Role.OWNER)
+    database.collection("organizations").delete_one({"_id": caller.org_id})
+    return caller
+
+
+def _removed() -> Caller:
+    caller = _member(Role.ADMIN)
+    change_account(caller.account_id, {"$pull": {"memberships": {"org_id": caller.org_id}}})
+    return caller
+
+
+def _repassworded() -> Caller:
+    """The holder of credentials from before the account's generation grew, as a password change makes it."""
+    caller = _member(Role.OWNER)
+    change_account(caller.account_id, {"$inc": {"generation": 1}})
+    return caller
+
+
+def _expired() -> Caller:
+    caller = _member(Role.OWNER)
+    start = int(time.time()) - 60
+    claims = {**json_part(caller.token, 1), "iat": start, "nbf": start, "exp": start + 59}
+    caller.token = signed(json_part(caller.token, 0), claims)
+    past = {"expires_at": now() - timedelta(seconds=1)}
+    database.collection("sessions").update_many({"account_id": caller.account_id, "kind": "session"}, {"$set": past})
+    return caller
+
+
+def _tampered() -> Caller:
+    """A viewer who wrote "owner" into the token, and who guesses at cookies."""
+    caller = _member(Role.VIEWER)
+    header, _, signature = caller.token.split(".")
+    caller.token = f"{header}.{encoded({**json_part(caller.token, 1), 'role': 'owner'})}.{signature}"
+    caller.cookie = ("A" if caller.cookie[0] != "A" else "B") + caller.cookie[1:]
+    return caller
+
+
+def _bad_bearer_beside_good_cookie() -> Caller:
+    caller = _member(Role.OWNER)
+    caller.token, caller.both = _tampered().token, True
+    return caller
+
+
+def _without_csrf_token() -> Caller:
+    caller = _member(Role.OWNER)
+    caller.token, caller.csrf = "", False
+    return caller
+
+
+CALLERS: Mapping[str, Callable[[], Caller]] = {
+    "anonymous": _anonymous,
+    "viewer": lambda: _member(Role.VIEWER),
+    "editor": lambda: _member(Role.EDITOR),
+    "admin": lambda: _member(Role.ADMIN),
+    "owner": lambda: _member(Role.OWNER),
+    "stranger": _stranger,
+    "undecided": _undecided,
+    "renaming": _owner_of("renaming"),
+    "setting up": _owner_of("provisioning"),
+    "deleting": _owner_of("deleting"),
+    "gone": _deleted,
+    "removed": _removed,
+    "password changed": _repassworded,
+    "expired": _expired,
+    "tampered": _tampered,
+    "both, the token bad": _bad_bearer_beside_good_cookie,
+    "csrf token missing": _without_csrf_token,
+}

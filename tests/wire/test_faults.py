@@ -1,0 +1,216 @@
+"""The database gone, silent, resetting, slow, answering half: what every route says, and that it passes.
+
+One portal, real processes, default deadline; between it and its database lies a cable that can be cut in every
+way. In each fault every route is called at once: those that need the database answer 503 within six seconds.
+"""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
+
+import httpx
+import pytest
+from bson import ObjectId
+from django.conf import settings
+from django.test import override_settings
+
+from orgportal import database
+from tenants.documents import now
+from tests.accounts.cast import an_organization, change_organization
+from tests.portals import Portal
+from tests.processes import is_alive
+from tests.servers import DatabaseServer
+from tests.waiting import wait_until
+from tests.wire.cables import Cable
+from tests.wire.callers import CALLERS, Caller
+from tests.wire.routes import ROUTES, Route
+
+pytestmark = pytest.mark.chaos
+
+# The promise: a request during an outage is answered within this.
+PROMISED_SECONDS = 6.0
+DATABASE = "faults"
+ROUTE = {route.name: route for route in ROUTES}
+READY, ME, DASHBOARD = ROUTE["GET /readyz"], ROUTE["GET /api/v1/auth/me"], ROUTE["GET /dashboard"]
+# What a driver or an operating system would say.
+NOT_FOR_CALLERS = (
+    "pymongo",
+    "mongodb://",
+    "topology",
+    "timed out",
+    "timeout",
+    "refused",
+    "errno",
+    "socket",
+    "traceback",
+)
+
+
+@dataclass
+class Situation:
+    """The portal, its database, and the cable between them."""
+
+    portal: Portal
+    server: DatabaseServer
+    cable: Cable
+    http: httpx.Client
+
+    def break_it(self, fault: str) -> None:
+        if fault == "down":
+            self.server.kill()
+        else:
+            self.cable.set(fault)
+
+    def mend_it(self, fault: str) -> None:
+        if fault == "down":
+            self.server.start()
+        else:
+            self.cable.set("whole")
+
+
+@pytest.fixture(scope="module")
+def situation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Situation]:
+    folder = tmp_path_factory.mktemp("faults")
+    server = DatabaseServer(folder / "database", durable=True).start()
+    # No cookie is kept: every request says whose it is.
+    forgetful = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
+    with Cable(server.port) as cable, override_settings(MONGODB_URI=server.uri, MONGODB_DATABASE=DATABASE):
+        database.forget_clients()
+        # Otherwise the driver would learn the server's own address from it, and use that.
+        portal = _portal(f"mongodb://127.0.0.1:{cable.port}/?retryWrites=false&directConnection=true", folder)
+        portal.start()
+        limits = httpx.Limits(max_connections=100, max_keepalive_connections=0)
+        with httpx.Client(base_url=portal.base_url, limits=limits, timeout=30, cookies=forgetful) as http:
+            yield Situation(portal, server, cable, http)
+        portal.stop()
+        database.forget_clients()
+    server.stop()
+
+
+def _portal(uri: str, folder: Path) -> Portal:
+    """With this process's keys and name, so that credentials made here count there."""
+    ours = {"DATA_DIR": str(settings.DATA_DIR), "SITE_URL": settings.SITE_URL, "ALLOWED_HOSTS": "127.0.0.1"}
+    return Portal(uri=uri, database=DATABASE, folder=folder / "portal", settings={**ours, "WEB_THREADS": "50"})
+
+
+@dataclass(frozen=True)
+class Call:
+    """One route, and an owner made for this call alone: what a cut call did is not known."""
+
+    route: Route
+    caller: Caller
+    way: str
+
+    def make(self, http: httpx.Client) -> tuple[httpx.Response, float]:
+        """The answer, and the seconds that it took."""
+        sent = self.caller.request(self.route, self.way)
+        begun = time.monotonic()
+        answer = http.request(sent.method, sent.path, headers=dict(sent.headers), content=sent.body)
+        return answer, time.monotonic() - begun
+
+
+def every_call() -> list[Call]:
+    """Each route, by token where it is the API's, by cookie where it is a page."""
+    routes = [route for route in ROUTES if route != READY]
+    return [Call(route, CALLERS["owner"](), "token" if route.is_api else "cookie") for route in routes]
+
+
+def not_ready(http: httpx.Client) -> tuple[httpx.Response, float]:
+    """The answer of /readyz once it is not 200 any more, and how long that took: its probes count for a second."""
+    begun = time.monotonic()
+    while (answer := http.get(READY.path)).status_code == 200 and time.monotonic() - begun < PROMISED_SECONDS:
+        time.sleep(0.05)
+    return answer, time.monotonic() - begun
+
+
+def problems_with(call: Call, answer: httpx.Response, seconds: float) -> list[str]:
+    """What is wrong with the answer to a call that was made during an outage."""
+    wrong = []
+    if seconds > PROMISED_SECONDS:
+        wrong.append(f"took {seconds:.1f} s")
+    if not call.route.needs_database:
+        return wrong + ([f"{answer.status_code}"] if answer.status_code >= 400 else [])
+    if answer.status_code != 503:
+        return [*wrong, f"{answer.status_code} {answer.headers.get('location', '')}"]
+    if not answer.headers.get("retry-after", "").isdigit():
+        wrong.append("no Retry-After")
+    if any(word in answer.text.lower() for word in NOT_FOR_CALLERS):
+        wrong.append(f"tells too much: {answer.text[:300]}")
+    if settings.SESSION_COOKIE_NAME in answer.headers.get("set-cookie", "") or "access_token" in answer.text:
+        wrong.append("lets somebody in")
+    is_json = call.route.is_api or call.route.path == "/readyz"
+    if not answer.headers["content-type"].startswith("application/problem+json" if is_json else "text/html"):
+        wrong.append(answer.headers["content-type"])
+    return wrong
+
+
+@pytest.mark.parametrize("fault", ["down", "silent", "resetting", "spoiling"])
+def test_every_route_says_503_in_time_and_all_is_well_afterwards(situation: Situation, fault: str) -> None:
+    calls, keeper = every_call(), CALLERS["owner"]()
+    me, ready = Call(ME, keeper, "token"), Call(READY, keeper, "none")
+    _wait_until_well(situation, me, ready)
+    worker = situation.portal.pid("worker")
+
+    situation.break_it(fault)
+    try:
+        with ThreadPoolExecutor(len(calls) + 1) as threads:
+            readiness = threads.submit(not_ready, situation.http)
+            answers = list(threads.map(lambda call: call.make(situation.http), calls))
+    finally:
+        situation.mend_it(fault)
+
+    judged = [(ready, *readiness.result()), *((call, *got) for call, got in zip(calls, answers, strict=True))]
+    wrong = [f"{call.route.name}: {found}" for call, *got in judged for found in problems_with(call, *got)]
+    assert not wrong, "\n".join(wrong)
+    _wait_until_well(situation, me, ready)
+    assert is_alive(worker)
+
+
+def _wait_until_well(situation: Situation, *calls: Call) -> None:
+    def well() -> bool:
+        return all(call.make(situation.http)[0].status_code == 200 for call in calls)
+
+    wait_until(well, "the portal to serve again")
+
+
+def test_a_request_that_waits_while_the_database_falls_silent_is_answered(situation: Situation) -> None:
+    owner = CALLERS["owner"]()
+    call = Call(DASHBOARD, owner, "cookie")
+    _wait_until_well(situation, call)
+
+    def keep_asking() -> list[tuple[httpx.Response, float]]:
+        made: list[tuple[httpx.Response, float]] = []
+        while not made or made[-1][0].status_code == 200:
+            made.append(call.make(situation.http))
+        return made
+
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            streams = [threads.submit(keep_asking) for _ in range(4)]
+            situation.cable.set("silent")
+            rounds = [stream.result() for stream in streams]
+    finally:
+        situation.cable.set("whole")
+    assert [answers[-1][0].status_code for answers in rounds] == [503] * 4
+    assert max(seconds for answers in rounds for _, seconds in answers) < PROMISED_SECONDS
+    _wait_until_well(situation, call)
+
+
+def test_the_worker_goes_on_with_its_work_after_an_outage(situation: Situation) -> None:
+    worker = situation.portal.pid("worker")
+    org_id = an_organization(f"leftover_{ObjectId()}", status="deleting")
+    pending = {"op": "delete", "step": "stripped", "holder": "h", "since": now(), "target": {"undone": False}}
+    situation.cable.set("resetting")
+    change_organization(org_id, pending=pending, due_at=now() - timedelta(seconds=1))
+    wait_until(lambda: "database_unavailable" in situation.portal.log, "the worker to notice")
+    situation.cable.set("whole")
+    left = {"_id": org_id}
+    wait_until(
+        lambda: database.collection("organizations").count_documents(left) == 0, "the worker to finish what was left"
+    )
+    assert situation.portal.pid("worker") == worker
+    assert is_alive(worker)
