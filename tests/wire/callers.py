@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -89,8 +90,15 @@ class Caller:
         sent = self.request(route, way)
         headers = {name: value for name, value in sent.headers.items() if name != "Content-Type"}
         content_type = sent.headers.get("Content-Type", "")
-        client = Client(enforce_csrf_checks=True)
+        client = _client()
+        client.cookies.clear()
         return client.generic(sent.method, sent.path, sent.body, content_type=content_type, headers=headers)
+
+
+@lru_cache(maxsize=1)
+def _client() -> Client:
+    """One for all: each new one sets up every middleware again, which takes longer than a call."""
+    return Client(enforce_csrf_checks=True)
 
 
 def _facts(slug: str) -> dict[str, str]:
