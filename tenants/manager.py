@@ -1,9 +1,9 @@
 """The tenant manager: the only module that names `org_` collections.
 
 It makes and removes them, and it turns a verified `Access` into the one collection that its organization
-may touch. Every collection made here is stamped with its organization's id (in the validator's title, so
-that the stamp appears with the collection, atomically); a collection with no stamp or another's was never
-ours, and is neither adopted nor dropped by a sign-up.
+may touch. Every collection made here is stamped with its organization's id, in the name of its index: the
+stamp moves with a rename, comes back with a backup, and is read without listing the database. A collection
+with data and no stamp, or another's, was never ours, and is neither adopted nor dropped by a sign-up.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ from django.conf import settings
 from pymongo import ASCENDING, IndexModel
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import CollectionInvalid, OperationFailure
+from pymongo.errors import OperationFailure
 
 from orgportal import database
 from orgportal.database import Document
@@ -26,14 +26,11 @@ from tenants.bound import TenantCollection
 from tenants.documents import Placement
 
 PREFIX = "org_"
-STAMP = "orgportal organization "
+STAMP = "organization_"
 COPY_BATCH = 1000
 SAMPLE = 100
 NAMESPACE_NOT_FOUND = 26
 NAMESPACE_EXISTS = 48
-
-# MongoDB advises to keep collections and indexes few: one besides `_id`, for lists by age.
-RECORD_INDEXES = [IndexModel([("created_at", ASCENDING), ("_id", ASCENDING)], name="created_at_id")]
 
 
 class Ownership(Enum):
@@ -54,9 +51,12 @@ def collection_name(slug: str) -> str:
     return PREFIX + slug
 
 
-def stamp_of(org_id: ObjectId) -> Document:
-    """The validator that marks a collection as that organization's; it refuses nothing."""
-    return {"$jsonSchema": {"bsonType": "object", "title": f"{STAMP}{org_id}"}}
+def stamp_of(org_id: ObjectId) -> IndexModel:
+    """The index that marks a collection as that organization's, and serves lists by age.
+
+    The only one besides `_id`: MongoDB advises to keep collections and indexes few.
+    """
+    return IndexModel([("created_at", ASCENDING), ("_id", ASCENDING)], name=f"{STAMP}{org_id}")
 
 
 def _database(placement: Placement) -> "Database[Document]":
@@ -67,35 +67,47 @@ def _collection(placement: Placement) -> "Collection[Document]":
     return _database(placement)[placement.collection]
 
 
-def _stamp_in(info: Document) -> str:
-    schema = info.get("options", {}).get("validator", {}).get("$jsonSchema", {})
-    title = schema.get("title", "") if isinstance(schema, dict) else ""
-    return title.removeprefix(STAMP) if isinstance(title, str) and title.startswith(STAMP) else ""
-
-
 def ownership(placement: Placement, org_id: ObjectId) -> Ownership:
     """Whose collection stands at that placement now."""
-    for info in _database(placement).list_collections(filter={"name": placement.collection}):
-        stamp = _stamp_in(dict(info))
-        if not stamp:
-            return Ownership.UNSTAMPED
-        return Ownership.OWN if stamp == str(org_id) else Ownership.ANOTHERS
-    return Ownership.ABSENT
+    # Not by listing collections: on the embedded database a listing that overlaps the drop of any collection
+    # brings that one back, empty.
+    indexes = [index["name"] for index in _collection(placement).list_indexes()]
+    stamps = [name.removeprefix(STAMP) for name in indexes if name.startswith(STAMP)]
+    if not indexes:
+        return Ownership.ABSENT
+    if not stamps:
+        return Ownership.UNSTAMPED
+    return Ownership.OWN if stamps == [str(org_id)] else Ownership.ANOTHERS
+
+
+def _is_empty(placement: Placement) -> bool:
+    return _collection(placement).find_one({}, {"_id": 1}) is None
+
+
+def drop_ghost(placement: Placement, org_id: ObjectId) -> bool:
+    """Remove what the embedded database brought back: a collection with nothing in it, not even a stamp.
+
+    Whether the placement is free now. On a real MongoDB such a collection is somebody's, and stays.
+    """
+    whose = ownership(placement, org_id)
+    is_ghost = whose is Ownership.UNSTAMPED and database.copies_on_rename(placement.cluster) and _is_empty(placement)
+    if is_ghost:
+        _collection(placement).drop()
+    return is_ghost or whose is Ownership.ABSENT
 
 
 def create(placement: Placement, org_id: ObjectId) -> None:
-    """Make the organization's collection and its indexes; safe to repeat.
+    """Make the organization's collection with its stamp; safe to repeat.
 
     Raises ForeignCollection when a collection of that name is there and not stamped as this organization's.
     """
-    try:
-        _database(placement).create_collection(placement.collection, validator=stamp_of(org_id), check_exists=False)
-    except (CollectionInvalid, OperationFailure) as error:
-        if isinstance(error, OperationFailure) and error.code != NAMESPACE_EXISTS:
-            raise
-        if ownership(placement, org_id) is not Ownership.OWN:
-            raise ForeignCollection(placement.collection) from error
-    _collection(placement).create_indexes(RECORD_INDEXES)
+    if ownership(placement, org_id) is Ownership.OWN:
+        return
+    # Asked before, because the server does not refuse to create what is there already with the same options.
+    if not drop_ghost(placement, org_id):
+        raise ForeignCollection(placement.collection)
+    _database(placement).create_collection(placement.collection, check_exists=False)
+    _collection(placement).create_indexes([stamp_of(org_id)])
 
 
 def drop(placement: Placement, org_id: ObjectId) -> None:
@@ -110,9 +122,13 @@ def drop(placement: Placement, org_id: ObjectId) -> None:
         _collection(placement).drop()
 
 
-def drop_if_own(placement: Placement, org_id: ObjectId) -> None:
-    """Remove the collection only when it is stamped as this organization's."""
-    if ownership(placement, org_id) is Ownership.OWN:
+def drop_unfinished(placement: Placement, org_id: ObjectId) -> None:
+    """Remove what this organization's own unfinished creation or copy left; nothing with anybody else's data.
+
+    A creation that was cut short leaves a collection that is empty and not yet stamped.
+    """
+    whose = ownership(placement, org_id)
+    if whose is Ownership.OWN or (whose is Ownership.UNSTAMPED and _is_empty(placement)):
         drop(placement, org_id)
 
 
@@ -123,19 +139,14 @@ def move(source: Placement, target: Placement, org_id: ObjectId) -> None:
     the embedded database, which would lose documents if killed in the middle, it is copied, and the source
     stays whole until the caller drops it. Raises ForeignCollection when the target is not ours.
     """
-    at_target = ownership(target, org_id)
     if ownership(source, org_id) is Ownership.ABSENT:
-        if at_target is Ownership.ANOTHERS:
-            raise ForeignCollection(target.collection)
-        if at_target is Ownership.ABSENT:
-            create(target, org_id)
+        # An earlier try has renamed, or there never was anything.
+        create(target, org_id)
         return
-    if at_target in {Ownership.UNSTAMPED, Ownership.ANOTHERS}:
-        raise ForeignCollection(target.collection)
     with database.deadline(settings.DDL_DEADLINE):
         if copies(source, target):
             _copy(source, target, org_id)
-        elif at_target is Ownership.ABSENT:
+        elif ownership(target, org_id) is not Ownership.OWN:
             _rename(source, target)
         # Else an earlier try has renamed, and what stands at the source came back with a late write.
 
@@ -160,7 +171,7 @@ def _rename(source: Placement, target: Placement) -> None:
 
 
 def _copy(source: Placement, target: Placement, org_id: ObjectId) -> None:
-    drop_if_own(target, org_id)
+    drop_unfinished(target, org_id)
     create(target, org_id)
     # Raw BSON: the bytes of every document arrive as they left.
     raw: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument)
@@ -185,9 +196,9 @@ def _index_model(info: Mapping[str, Any]) -> IndexModel:
 
 
 def stamp(placement: Placement, org_id: ObjectId) -> None:
-    """Mark an active organization's collection as its own where a restored backup lost the mark."""
+    """Mark an active organization's collection as its own where it was restored without its indexes."""
     if ownership(placement, org_id) is Ownership.UNSTAMPED:
-        _database(placement).command("collMod", placement.collection, validator=stamp_of(org_id))
+        _collection(placement).create_indexes([stamp_of(org_id)])
 
 
 def measure(placement: Placement) -> tuple[int, int]:
@@ -221,19 +232,13 @@ def count(placement: Placement) -> int:
     return _collection(placement).count_documents({})
 
 
-def collections(cluster: str) -> Iterator[tuple[str, str]]:
-    """Every `org_` collection of the portal's database on a cluster, with the id in its stamp or ""."""
-    found = database.client(cluster)[settings.MONGODB_DATABASE].list_collections(
-        filter={"name": {"$regex": f"^{PREFIX}"}}
+def collections(cluster: str) -> Iterator[Placement]:
+    """Where the portal's database on a cluster has `org_` collections; see `drop_ghost` for what a listing does."""
+    listed = database.client(cluster)[settings.MONGODB_DATABASE].list_collections(
+        filter={"name": {"$regex": f"^{PREFIX}"}}, nameOnly=True
     )
-    for info in found:
-        yield info["name"], _stamp_in(dict(info))
-
-
-def missing_indexes(placement: Placement) -> list[str]:
-    """Names of the indexes that the collection should have and has not."""
-    present = _collection(placement).index_information()
-    return [model.document["name"] for model in RECORD_INDEXES if model.document["name"] not in present]
+    for info in listed:
+        yield Placement(cluster, settings.MONGODB_DATABASE, info["name"])
 
 
 def bind(access: Access) -> TenantCollection:

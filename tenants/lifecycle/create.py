@@ -42,10 +42,17 @@ def create(
     holder = organization.work.holder
     with operation.kept_alive(organization, holder):
         try:
-            _make_collection(organization)
+            manager.create(organization.placement, organization.id)
+        except manager.ForeignCollection:
+            # Data that nobody here knows of: the name is not to be had, and the data not to be touched.
+            _release(organization, holder)
+            raise organization_exists(slug) from None
+        try:
             grant(organization.id)
         except PortalError:
-            _undo_at_once(organization, holder)
+            # A refusal, so every earlier answer has arrived, and nothing of ours is still on its way.
+            manager.drop_unfinished(organization.placement, organization.id)
+            _release(organization, holder)
             raise
         try:
             return _activate(organization, holder)
@@ -80,14 +87,6 @@ def _reserve(name: str, slug: str, metadata: Mapping[str, Any], founder: ObjectI
     return organization_from(row)
 
 
-def _make_collection(organization: Organization) -> None:
-    try:
-        manager.create(organization.placement, organization.id)
-    except manager.ForeignCollection:
-        # Data that nobody here knows of: the name is not to be had, and the data not to be touched.
-        raise organization_exists(organization.slug) from None
-
-
 def _activate(organization: Organization, holder: str) -> Organization:
     update = {"$set": {"status": ACTIVE, "pending": None, "due_at": None}, "$inc": {"epoch": 1}}
     operation.step(organization, holder, update)
@@ -107,9 +106,7 @@ def _as_settled(organization: Organization) -> Organization:
     raise organization_busy()
 
 
-def _undo_at_once(organization: Organization, holder: str) -> None:
-    """After a refusal: every earlier answer has arrived, so nothing of ours can still be on its way."""
-    manager.drop_if_own(organization.placement, organization.id)
+def _release(organization: Organization, holder: str) -> None:
     database.collection("organizations").delete_one({"_id": organization.id, "pending.holder": holder})
 
 

@@ -57,7 +57,7 @@ def resume(organization: Organization, holder: str) -> None:
         return
     # An undone creation may stand before a collection that was there before it: that one stays.
     if organization.work.step == "undo":
-        manager.drop_if_own(organization.placement, organization.id)
+        manager.drop_unfinished(organization.placement, organization.id)
     else:
         manager.drop(organization.placement, organization.id)
     accounts.forget_organization(org_id=organization.id)
@@ -71,7 +71,8 @@ def _strip(organization: Organization, holder: str) -> None:
         "$set": {
             "name": "",
             "metadata": {},
-            "origin": None,
+            # A repeated sign-up is told to wait, rather than that somebody else has the name.
+            "origin": organization.origin if undone else None,
             "pending.step": "stripped",
             "pending.target": {"undone": undone},
             "due_at": max([until, *(entry["until"] for entry in organization.quarantine)]),
@@ -83,7 +84,7 @@ def _strip(organization: Organization, holder: str) -> None:
 def _finish(organization: Organization, holder: str) -> None:
     """Sweep what a late write or a late login brought back, then let the name go."""
     undone = organization.work.target["undone"]
-    (manager.drop_if_own if undone else manager.drop)(organization.placement, organization.id)
+    (manager.drop_unfinished if undone else manager.drop)(organization.placement, organization.id)
     for entry in organization.quarantine:
         manager.drop(
             type(organization.placement)(

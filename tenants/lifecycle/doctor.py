@@ -1,4 +1,4 @@
-"""Checks the invariants over the whole database and names everything that breaks one. Reads only.
+"""Checks the invariants over the whole database and names everything that breaks one. Mends nothing.
 
 Which promise a finding belongs to is its `invariant`: 1 every active organization has its collection and
 indexes; 2 every `org_` collection has its organization; 3 no operation is pending past its lease; 5 no two
@@ -7,18 +7,20 @@ organizations share a collection; 6 nothing of a deleted organization is left th
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from bson import ObjectId
 from django.conf import settings
 
 from accounts import service as accounts
 from orgportal import database
 from orgportal.indexes import missing_indexes
 from tenants import manager
-from tenants.documents import ACTIVE, Organization, now, organization_from
+from tenants.documents import ACTIVE, Organization, Placement, now, organization_from
 
 BATCH = 500
+NOBODY = ObjectId("0" * 24)
 
 
 @dataclass(frozen=True)
@@ -35,23 +37,22 @@ def examine(*, at: datetime | None = None) -> Iterator[Finding]:
     moment = at or now()
     for index in missing_indexes():
         yield Finding(0, index, "index of the master database is missing: run `manage.py ensure_indexes`")
-    standing = {cluster: dict(manager.collections(cluster)) for cluster in database.cluster_names()}
-    owners: dict[tuple[str, str], str] = {}
+    standing = {place for cluster in database.cluster_names() for place in manager.collections(cluster)}
+    owners: dict[Placement, ObjectId] = {}
     for organization in _organizations():
-        yield from _examine_organization(organization, standing, moment)
+        yield from _examine_organization(organization, moment)
         names = [organization.placement.collection, *(entry["collection"] for entry in organization.quarantine)]
         if organization.pending_slug:
             names.append(manager.collection_name(organization.pending_slug))
         for name in dict.fromkeys(names):
-            place = (organization.placement.cluster, name)
+            place = replace(organization.placement, collection=name)
             if place in owners:
                 yield Finding(5, name, f"belongs to {owners[place]} and to {organization.id}")
-            owners[place] = str(organization.id)
-    # Those that signed up since the first look are not strays: ask again about what seems to be one.
-    for cluster, found in standing.items():
-        for name in found:
-            if (cluster, name) not in owners and not _has_owner_now(name):
-                yield Finding(2, f"{cluster}/{name}", "no organization has this collection")
+            owners[place] = organization.id
+    for place in sorted(standing - owners.keys(), key=lambda stray: (stray.cluster, stray.collection)):
+        # Asked again: it may have been signed up or dropped since, or the listing itself brought it back.
+        if not _has_owner_now(place.collection) and not manager.drop_ghost(place, NOBODY):
+            yield Finding(2, f"{place.cluster}/{place.collection}", "no organization has this collection")
     for subject, problem in accounts.leftovers(organization_exists=_exist):
         yield Finding(6, subject, problem)
 
@@ -61,18 +62,16 @@ def _organizations() -> Iterator[Organization]:
         yield organization_from(row)
 
 
-def _examine_organization(
-    organization: Organization, standing: dict[str, dict[str, str]], at: datetime
-) -> Iterator[Finding]:
+def _examine_organization(organization: Organization, at: datetime) -> Iterator[Finding]:
     subject = f"{organization.slug or '-'} ({organization.id})"
     where = organization.placement
-    if where.cluster not in standing:
+    if where.cluster not in database.cluster_names():
         yield Finding(1, subject, f"its cluster {where.cluster!r} is not configured")
         return
     if organization.status == ACTIVE:
         if where.collection != manager.collection_name(organization.slug):
             yield Finding(1, subject, f"its collection is {where.collection}")
-        yield from _examine_collection(organization, standing[where.cluster], subject)
+        yield from _examine_collection(organization, subject)
         if accounts.first_owner(org_id=organization.id) is None and _is_unchanged(organization):
             yield Finding(1, subject, "has no owner")
     elif organization.pending is None:
@@ -83,17 +82,17 @@ def _examine_organization(
         yield Finding(3, subject, f"{due['pending']['op']} is pending past its lease: is the worker running?")
 
 
-def _examine_collection(organization: Organization, standing: dict[str, str], subject: str) -> Iterator[Finding]:
-    where = organization.placement
-    if where.collection not in standing and manager.ownership(where, organization.id) is manager.Ownership.ABSENT:
-        if _is_unchanged(organization):
-            yield Finding(1, subject, f"its collection {where.collection} does not exist")
+def _examine_collection(organization: Organization, subject: str) -> Iterator[Finding]:
+    name = organization.placement.collection
+    whose = manager.ownership(organization.placement, organization.id)
+    if whose is manager.Ownership.OWN or not _is_unchanged(organization):
         return
-    stamp = standing.get(where.collection, str(organization.id))
-    if stamp and stamp != str(organization.id):
-        yield Finding(5, subject, f"its collection {where.collection} is stamped as organization {stamp}'s")
-    for index in manager.missing_indexes(where):
-        yield Finding(1, subject, f"its collection has no index {index}")
+    if whose is manager.Ownership.ABSENT:
+        yield Finding(1, subject, f"its collection {name} does not exist")
+    elif whose is manager.Ownership.UNSTAMPED:
+        yield Finding(1, subject, f"its collection {name} has lost its index, and with it the stamp")
+    else:
+        yield Finding(5, subject, f"its collection {name} is stamped as another organization's")
 
 
 def _is_unchanged(organization: Organization) -> bool:

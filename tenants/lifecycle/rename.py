@@ -31,7 +31,7 @@ def rename(organization: Organization, *, slug: str, changes: Mapping[str, Any])
     if any(entry["collection"] == manager.collection_name(slug) for entry in organization.quarantine):
         raise organization_busy(int(operation.quarantine_seconds()) + 1)
     target = target_placement(organization, slug)
-    if manager.ownership(target, organization.id) is not manager.Ownership.ABSENT:
+    if not manager.drop_ghost(target, organization.id):
         raise organization_exists(slug)
     manager.stamp(organization.placement, organization.id)
     at_once = not manager.copies(organization.placement, target) or (

@@ -113,5 +113,5 @@ def test_a_collection_stamped_as_anothers_is_never_dropped() -> None:
     created = sign_up("Acme", email=ACME).organization
     with pytest.raises(manager.ForeignCollection):
         manager.drop(created.placement, ObjectId())
-    manager.drop_if_own(created.placement, ObjectId())
+    manager.drop_unfinished(created.placement, ObjectId())
     assert manager.ownership(created.placement, created.id) is manager.Ownership.OWN
