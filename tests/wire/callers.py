@@ -14,7 +14,6 @@ from urllib.parse import urlencode
 
 from bson import ObjectId
 from django.conf import settings
-from django.http import HttpResponse
 from django.test import Client
 
 from accounts.roles import Role
@@ -29,6 +28,7 @@ from tests.accounts.cast import (
     tokens_of,
 )
 from tests.accounts.victims import encoded, json_part, signed
+from tests.answers import Answer
 from tests.wire.routes import Route, filled
 
 CSRF = "c" * 32
@@ -85,7 +85,7 @@ class Caller:
             headers["Cookie"] = "; ".join(cookies)
         return Sent(route.method, route.path.format(**self.facts) + route.query, headers, body)
 
-    def call(self, route: Route, way: str) -> HttpResponse:
+    def call(self, route: Route, way: str) -> Answer:
         """The answer to it, in this process, CSRF enforced."""
         sent = self.request(route, way)
         headers = {name: value for name, value in sent.headers.items() if name != "Content-Type"}
