@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 
 from accounts import service
 from orgportal import database
 from orgportal.errors import PortalError
+from tests.answers import Answer
 from tests.wire.callers import CALLERS, Caller
 from tests.wire.people import principal_with
 from tests.wire.routes import ROUTES, Route, operations_of_the_document, routes_of_the_resolver
@@ -92,7 +92,7 @@ def expectations() -> dict[str, dict[str, str]]:
     return {row[0]: dict(zip(CALLERS, row[1:], strict=True)) for row in cells}
 
 
-def outcome_of(response: HttpResponse) -> str:
+def outcome_of(response: Answer) -> str:
     if response.status_code == 302:
         return response["Location"].split("?")[0].strip("/")[:4] or "home"
     return str(response.status_code)
