@@ -19,6 +19,9 @@ from tenants.lifecycle import create, operation, reconcile, rename
 from tenants.lifecycle import delete as deletion
 from tenants.metadata import clean_metadata
 
+# How long the second of two equal requests waits for what the first one is creating.
+TWIN_SECONDS = 2.0
+
 
 @dataclass(frozen=True)
 class SignedUp:
@@ -90,15 +93,19 @@ def sign_up(
     address = accounts.normalise_email(email)
     if earlier := _earlier(chosen, origin):
         return SignedUp(earlier, _founder_of(earlier), address)
-    new = accounts.prepare_account(email=address, password=password, name=name, words=(display, chosen))
     account_id = ObjectId()
+    try:
+        new = accounts.prepare_account(email=address, password=password, name=name, words=(display, chosen))
 
-    def grant(org_id: ObjectId) -> None:
-        accounts.insert_account(new=new, account_id=account_id, org_id=org_id, role=Role.OWNER)
+        def grant(org_id: ObjectId) -> None:
+            accounts.insert_account(new=new, account_id=account_id, org_id=org_id, role=Role.OWNER)
 
-    organization = create.create(
-        name=display, slug=chosen, metadata=cleaned, founder=account_id, grant=grant, origin=origin
-    )
+        organization = create.create(
+            name=display, slug=chosen, metadata=cleaned, founder=account_id, grant=grant, origin=origin
+        )
+    except PortalError as refused:
+        twin = _twin(chosen, origin, refused)
+        return SignedUp(twin, _founder_of(twin), address)
     return SignedUp(organization, account_id, address)
 
 
@@ -119,9 +126,12 @@ def add_organization(
         if not accounts.add_membership(account_id=principal.account_id, org_id=org_id, role=Role.OWNER):
             raise unauthenticated()
 
-    organization = create.create(
-        name=display, slug=chosen, metadata=cleaned, founder=principal.account_id, grant=grant, origin=origin
-    )
+    try:
+        organization = create.create(
+            name=display, slug=chosen, metadata=cleaned, founder=principal.account_id, grant=grant, origin=origin
+        )
+    except PortalError as refused:
+        organization = _twin(chosen, origin, refused)
     return SignedUp(organization, principal.account_id, principal.email)
 
 
@@ -135,16 +145,29 @@ def _clean(metadata: Mapping[str, object] | None) -> dict[str, Any]:
 
 
 def _earlier(slug: str, origin: str | None) -> Organization | None:
-    """What the same request has created before. Raises PortalError 409 when the name is another's."""
-    row = database.collection("organizations").find_one({"names": slug})
-    if row is None:
-        return None
-    found = organization_from(row)
-    if origin is None or found.origin != origin:
-        raise create.organization_exists(slug)
-    if not found.is_open:
-        raise organization_busy()
-    return found
+    """What the same request has created before, or is creating at this moment (waited for, not long).
+
+    Raises PortalError 409 when the name is another's, 503 `organization_busy` when it takes too long.
+    """
+    until = time.monotonic() + TWIN_SECONDS
+    while row := database.collection("organizations").find_one({"names": slug}):
+        found = organization_from(row)
+        if origin is None or found.origin != origin:
+            raise create.organization_exists(slug)
+        if found.is_open:
+            return found
+        if time.monotonic() > until:
+            raise organization_busy()
+        time.sleep(0.05)
+    return None
+
+
+def _twin(slug: str, origin: str | None, refused: PortalError) -> Organization:
+    """What the same request, sent twice at once, has created meanwhile. Raises `refused` when that is not why."""
+    twin = _earlier(slug, origin) if origin and refused.code in {"organization_exists", "email_taken"} else None
+    if twin is None:
+        raise refused
+    return twin
 
 
 def _founder_of(organization: Organization) -> ObjectId:

@@ -144,8 +144,22 @@ def _settings_refused(
     metadata_errors = {
         part.path.partition(".")[2]: part.message for part in error.errors if part.path.startswith("metadata")
     }
+    if error.code == "stale":
+        error = _overtaken(access, form)
     context = _settings_context(request, access, metadata_errors)
     return show_refusal(request, "tenants/settings.html", form, error, beside=NAME_ERRORS, **context)
+
+
+def _overtaken(access: Access, form: OrganizationSettingsForm) -> PortalError:
+    """What somebody else has made of it meanwhile; sent again, the form replaces that knowingly."""
+    current = access.organization
+    form.data = {name: form[name].value() for name in form.fields} | {"rev": current.rev}
+    return PortalError(
+        "stale",
+        412,
+        f"Somebody changed the organization meanwhile. It is now called “{current.name}”, with the short name "
+        f"“{current.slug}”, and nothing of yours is saved. Save again to replace that by what is below.",
+    )
 
 
 def _settings_context(
