@@ -25,7 +25,7 @@ run: install ## run the portal on http://127.0.0.1:8000 (PORT, DATA_DIR, MONGODB
 
 .PHONY: test
 test: lint types ## run every check and every test, browser included
-	@CHROMIUM="$$(scripts/chromium.sh)" && export CHROMIUM && $(PYTEST) -n $(WORKERS) $(ARGS)
+	@CHROMIUM="$$(scripts/chromium.sh)" && export CHROMIUM && $(PYTEST) -n $(WORKERS) --dist=worksteal $(ARGS)
 
 .PHONY: lint
 lint: install-dev ## style, formatting, and which layer may import which
@@ -51,12 +51,12 @@ bench: install-dev ## benchmarks, each as a ratio against a baseline in the same
 	@for name in reads lifecycle; do $(BIN)/python -m bench.$$name || exit 1; done
 
 .PHONY: chaos
-chaos: install-dev ## only the tests that kill processes and cut connections
-	$(PYTEST) -n $(WORKERS) -m chaos $(ARGS)
+chaos: install-dev ## the tests that kill processes and cut connections, the long ones included
+	$(PYTEST) -n $(WORKERS) --dist=worksteal -m "chaos or long" $(ARGS)
 
 .PHONY: fuzz
 fuzz: install-dev ## only the tests that send generated requests
-	$(PYTEST) -n $(WORKERS) -m fuzz $(ARGS)
+	$(PYTEST) -n $(WORKERS) --dist=worksteal -m fuzz $(ARGS)
 
 .PHONY: clean
 clean: ## remove the virtual environment and everything generated, except data

@@ -73,7 +73,7 @@ def move_against_rename(server: DatabaseServer) -> tuple[Comparison, Comparison]
     moved, dropped, renamed = [], [], []
     with database.deadline(PATIENCE_SECONDS), server.client(timeoutMS=PATIENCE_SECONDS * 1000) as direct:
         manager.create(places[0], org_id)
-        direct[DATABASE]["bare_0"].create_indexes(manager.RECORD_INDEXES)
+        direct[DATABASE]["bare_0"].create_indexes([manager.stamp_of(org_id)])
         for name in (places[0].collection, "bare_0"):
             direct[DATABASE][name].insert_many(documents())
         for number in range(ROUNDS):

@@ -18,7 +18,11 @@ from tests.servers import DatabaseServer
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 CONTROLS = WORKER == "main"
-FOLDER = Path(tempfile.mkdtemp(prefix=f"orgportal-tests-{WORKER}-"))
+# In memory where there is such a folder: kill -9 of a process loses as little there as on a disk.
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
+FOLDER = Path(
+    tempfile.mkdtemp(prefix=f"orgportal-tests-{WORKER}-", dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None)
+)
 DATABASE = f"test_{WORKER}"
 
 _server: DatabaseServer | None = None
@@ -105,12 +109,12 @@ def clean_database(database_indexes: None) -> None:
 
 
 @pytest.fixture
-def database_server(tmp_path: Path) -> Iterator[Callable[..., DatabaseServer]]:
+def database_server() -> Iterator[Callable[..., DatabaseServer]]:
     """Makes started servers of the test's own: `database_server(durable=True, failpoints=True)`."""
     servers: list[DatabaseServer] = []
 
     def make(*, durable: bool = True, failpoints: bool = False) -> DatabaseServer:
-        folder = tmp_path / f"database-{len(servers)}"
+        folder = Path(tempfile.mkdtemp(prefix="database-", dir=FOLDER)) / "data"
         servers.append(DatabaseServer(folder, durable=durable, failpoints=failpoints).start())
         return servers[-1]
 

@@ -22,6 +22,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 class DatabaseServer:
     """One SecantusDB process on a folder of its own; may be killed and started again on the same port.
 
@@ -50,6 +55,11 @@ class DatabaseServer:
     def _wait_until_it_answers(self) -> None:
         assert self._process is not None
         until = time.monotonic() + START_SECONDS
+        # First by hand: the driver looks for a server that was not there no sooner than half a second later.
+        while not _listens(self.port):
+            assert self._process.poll() is None, "the database server ended while it started"
+            assert time.monotonic() < until, "the database server did not listen in time"
+            time.sleep(0.01)
         with self.client(serverSelectionTimeoutMS=300) as client:
             while True:
                 try:

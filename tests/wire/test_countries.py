@@ -120,7 +120,7 @@ def test_no_portal_is_a_deviation_and_not_a_traceback() -> None:
     assert done.stdout.count("DEVIATION") == 2
 
 
-@pytest.mark.chaos
+@pytest.mark.long
 def test_every_country_of_the_world_lives_its_life(live_portal: Portal) -> None:
     done = run(live_portal.base_url, "--quiet")
     assert done.returncode == 0, done.stdout + done.stderr
