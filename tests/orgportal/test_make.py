@@ -13,7 +13,8 @@ from tests.portals import ROOT
 
 
 def _run(*command: str, path: str | None = None, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "CHROMIUM"))}
+    ours = ("MAKE", "MFLAGS", "CHROMIUM")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     if path is not None:
         environment["PATH"] = path
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=60, check=False)
