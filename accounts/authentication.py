@@ -132,4 +132,5 @@ def _principal(session: LiveSession, method: sessions.Kind) -> Principal:
         method=method,
         organization=session.organization,
         role=session.membership.role if session.membership else None,
+        read_at=session.read_at,
     )

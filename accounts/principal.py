@@ -23,7 +23,8 @@ class Principal:
 
     `organization` and `role` are those that the session or token is for; both are None for a session
     whose account has still to choose among several organizations. Never build one by hand outside
-    `accounts.authentication` and the operator's commands: to hold one is to be let in.
+    `accounts.authentication` and the operator's commands: to hold one is to be let in. `read_at` (monotonic
+    seconds) is when the verifying query was sent: all of this was true then, and may not be for long.
     """
 
     account_id: ObjectId
@@ -33,6 +34,7 @@ class Principal:
     method: Literal["session", "token"]
     organization: OrganizationFacts | None
     role: Role | None
+    read_at: float
     scopes: frozenset[str] = frozenset()
 
     @property

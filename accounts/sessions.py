@@ -6,6 +6,7 @@ next request, whatever is left lying in the collection.
 """
 
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -40,6 +41,7 @@ class LiveSession:
     created_at: datetime
     seen_at: datetime
     expires_at: datetime
+    read_at: float
 
 
 def new_secret() -> str:
@@ -108,6 +110,7 @@ def live(session_id: str) -> LiveSession | None:
     It must not have run out, its account must exist and be of the same generation, and where it is for
     an organization, the account must be a member and the organization open.
     """
+    read_at = time.monotonic()
     rows = database.collection(SESSIONS).aggregate(
         [
             {"$match": {"_id": session_id}},
@@ -119,7 +122,7 @@ def live(session_id: str) -> LiveSession | None:
         ]
     )
     row = next(iter(rows), None)
-    return _read(row) if row else None
+    return _read(row, read_at) if row else None
 
 
 def touch(session: LiveSession) -> None:
@@ -172,7 +175,7 @@ def _lifetimes(kind: Kind) -> tuple[timedelta, timedelta]:
     return timedelta(seconds=seconds[0]), timedelta(seconds=seconds[1])
 
 
-def _read(row: Mapping[str, Any]) -> LiveSession | None:
+def _read(row: Mapping[str, Any], read_at: float) -> LiveSession | None:
     account = row["account"]
     if account["generation"] != row["generation"]:
         return None
@@ -201,6 +204,7 @@ def _read(row: Mapping[str, Any]) -> LiveSession | None:
         created_at=row["created_at"],
         seen_at=row["seen_at"],
         expires_at=row["expires_at"],
+        read_at=read_at,
     )
 
 

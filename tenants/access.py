@@ -1,7 +1,6 @@
 """The one guarded lookup that every route to an organization goes through."""
 
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from accounts.principal import Principal
 from accounts.roles import Role
@@ -13,13 +12,13 @@ from tenants.documents import Organization
 class Access:
     """A verified caller, and the organization that the credential is for, as read with the credential.
 
-    `read_at` (monotonic seconds) is when: a write is only begun on a young enough picture.
+    `read_at` (monotonic seconds) is when: nothing is read or written on a picture that is too old.
     """
 
     principal: Principal
     organization: Organization
     role: Role
-    read_at: float = field(default_factory=time.monotonic)
+    read_at: float
 
 
 def organization_access(*, principal: Principal, slug: str | None = None, needs: Role = Role.VIEWER) -> Access:
@@ -36,4 +35,4 @@ def organization_access(*, principal: Principal, slug: str | None = None, needs:
         raise not_found()
     if not principal.role.covers(needs):
         raise forbidden()
-    return Access(principal=principal, organization=organization, role=principal.role)
+    return Access(principal=principal, organization=organization, role=principal.role, read_at=principal.read_at)

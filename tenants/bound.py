@@ -23,8 +23,9 @@ from tenants.documents import ACTIVE, RENAMING, Organization, Placement, organiz
 
 Outcome = TypeVar("Outcome")
 
-# A write begins at most so long after its organization was read; with the database's deadline this bounds
-# when the last write of an older epoch can arrive (`tenants.lifecycle.operation.quarantine_seconds`).
+# An operation begins at most so long after its organization was read; with the database's deadline this bounds
+# when the last one of an older epoch can arrive (`tenants.lifecycle.operation.quarantine_seconds`), and only
+# after that can the collection's name be another organization's.
 BINDING_SECONDS = 2.0
 # CursorNotFound, QueryPlanKilled, CursorKilled: what a rename or a drop does to a running read.
 CURSOR_GONE = frozenset({43, 175, 237})
@@ -89,9 +90,11 @@ class TenantCollection:
         return self._write(lambda collection: collection.delete_one(query))
 
     def _read(self, operation: "Callable[[Collection[Document]], Outcome]") -> Outcome:
+        self._look_again_if_old()
         for _ in range(READ_TRIES):
             try:
-                outcome = operation(self._resolve(self._organization.placement))
+                with database.deadline(settings.DATABASE_DEADLINE):
+                    outcome = operation(self._resolve(self._organization.placement))
             except OperationFailure as error:
                 if error.code not in CURSOR_GONE:
                     raise
@@ -109,7 +112,8 @@ class TenantCollection:
         return self._organization.epoch != before
 
     def _write(self, operation: "Callable[[Collection[Document]], Outcome]") -> Outcome:
-        if time.monotonic() - self._read_at > BINDING_SECONDS or self._organization.status != ACTIVE:
+        self._look_again_if_old()
+        if self._organization.status != ACTIVE:
             self._reload()
         before = self._organization
         if before.status != ACTIVE:
@@ -120,6 +124,11 @@ class TenantCollection:
         if self._organization.epoch != before.epoch:
             raise organization_busy()
         return outcome
+
+    def _look_again_if_old(self) -> None:
+        """An old picture could name a collection that is another organization's by now."""
+        if time.monotonic() - self._read_at > BINDING_SECONDS:
+            self._reload()
 
     def _reload(self) -> None:
         read_at = time.monotonic()

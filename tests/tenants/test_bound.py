@@ -1,6 +1,7 @@
 """The bound collection: it stays right while the organization is renamed, deleted or restored around it."""
 
 import time
+from datetime import timedelta
 
 import pytest
 from bson import ObjectId
@@ -10,6 +11,8 @@ from orgportal.errors import PortalError
 from tenants import bound, manager, service
 from tenants.access import organization_access
 from tenants.bound import TenantCollection
+from tenants.documents import now
+from tenants.lifecycle import reconcile
 from tests.wire.people import access_of, principal_with, sign_up, token_of
 
 pytestmark = pytest.mark.usefixtures("clean_database")
@@ -62,6 +65,18 @@ def test_an_old_picture_is_refreshed_before_a_write(acme: TenantCollection) -> N
     acme.insert_one({"_id": 1})
     assert database.master()["org_bcme"].find_one({"_id": 1}) == {"_id": 1}
     assert database.master()["org_acme"].find_one({"_id": 1}) is None
+
+
+def test_an_old_picture_never_reads_what_is_anothers_by_now(acme: TenantCollection) -> None:
+    acme.insert_one({"_id": 1, "data": "old"})
+    service.delete(access=access_of(ACME))
+    reconcile.run_all(at=now() + timedelta(hours=1))
+    sign_up("Acme", email="next@acme.example")
+    manager.bind(access_of("next@acme.example")).insert_one({"_id": 1, "data": "new"})
+    acme._read_at = time.monotonic() - bound.BINDING_SECONDS - 1
+    with pytest.raises(PortalError) as refusal:
+        acme.find_one({"_id": 1})
+    assert refusal.value.status == 404
 
 
 def test_nothing_is_acknowledged_or_found_once_the_organization_is_deleted(acme: TenantCollection) -> None:
