@@ -83,7 +83,7 @@ class Caller:
             headers["Content-Type"] = content_type
         if cookies:
             headers["Cookie"] = "; ".join(cookies)
-        return Sent(route.method, route.path.format(**self.facts) + route.query, headers, body)
+        return Sent(route.method, route.path.format_map(self.facts) + route.query, headers, body)
 
     def call(self, route: Route, way: str) -> Answer:
         """The answer to it, in this process, CSRF enforced."""
@@ -101,11 +101,21 @@ def _client() -> Client:
     return Client(enforce_csrf_checks=True)
 
 
+class _Facts(dict[str, str]):
+    """What calls are filled in with; most is made when it is first asked for, `fresh` anew each time."""
+
+    def __missing__(self, name: str) -> str:
+        if name == "fresh":
+            return f"fresh_{ObjectId()}"
+        mark = str(ObjectId())
+        self["carol"] = f"carol.{mark}@example.org"
+        an_account(self["carol"], an_organization(f"carols_{mark}"))
+        self["refresh"] = tokens_of(self["carol"]).refresh_token
+        return self[name]
+
+
 def _facts(slug: str) -> dict[str, str]:
-    mark = str(ObjectId())
-    carol = f"carol.{mark}@example.org"
-    an_account(carol, an_organization(f"carols_{mark}"))
-    return {"org": slug, "fresh": f"fresh_{mark}", "carol": carol, "refresh": tokens_of(carol).refresh_token}
+    return _Facts(org=slug)
 
 
 def _member(role: Role, *, slug: str = "") -> Caller:

@@ -18,13 +18,17 @@ SAFE = ("GET", "HEAD")
 
 @dataclass(frozen=True)
 class Route:
-    """One method of one address. `{…}` in path and values is filled in from who calls (see `filled`)."""
+    """One method of one address. `{…}` in path and values is filled in from who calls (see `filled`).
+
+    `spends`: after a success the caller's credentials, or what the path names, are not what they were.
+    """
 
     name: str
     json: Mapping[str, Any] | None = None
     form: Mapping[str, str] | None = None
     query: str = ""
     needs_database: bool = True
+    spends: bool = False
 
     @property
     def method(self) -> str:
@@ -45,7 +49,7 @@ class Route:
 
 def filled(values: Mapping[str, Any], facts: Mapping[str, str]) -> dict[str, Any]:
     """The values with every `{name}` in their texts replaced by the fact of that name."""
-    return {key: value.format(**facts) if isinstance(value, str) else value for key, value in values.items()}
+    return {key: value.format_map(facts) if isinstance(value, str) else value for key, value in values.items()}
 
 
 NEW_ORGANIZATION = {"organization_name": "Company {fresh}"}
@@ -60,36 +64,36 @@ ROUTES = (
     Route("GET /api/v1/openapi.json", needs_database=False),
     Route("GET /api/v1/docs", needs_database=False),
     Route("POST /api/v1/auth/login", json=CREDENTIALS),
-    Route("POST /api/v1/auth/refresh", json={"refresh_token": "{refresh}"}),
-    Route("POST /api/v1/auth/logout"),
+    Route("POST /api/v1/auth/refresh", json={"refresh_token": "{refresh}"}, spends=True),
+    Route("POST /api/v1/auth/logout", spends=True),
     Route("GET /api/v1/auth/me"),
     Route("POST /api/v1/orgs signing up", json=SIGN_UP),
     Route("POST /api/v1/orgs adding", json=NEW_ORGANIZATION),
     Route("GET /api/v1/orgs"),
     Route("GET /api/v1/orgs/{org}"),
-    Route("PATCH /api/v1/orgs/{org}", json={"metadata": {"changed": True}}),
-    Route("PATCH /api/v1/orgs/{org} renaming", json={"slug": "{fresh}"}),
-    Route("DELETE /api/v1/orgs/{org}"),
+    Route("PATCH /api/v1/orgs/{org}", json={"metadata": {"changed": True}}, spends=True),
+    Route("PATCH /api/v1/orgs/{org} renaming", json={"slug": "{fresh}"}, spends=True),
+    Route("DELETE /api/v1/orgs/{org}", spends=True),
     Route("GET /"),
     Route("POST /theme", form={"theme": "dark"}, needs_database=False),
     Route("GET /login"),
-    Route("POST /login", form=CREDENTIALS),
-    Route("POST /logout"),
+    Route("POST /login", form=CREDENTIALS, spends=True),
+    Route("POST /logout", spends=True),
     Route("GET /account"),
-    Route("POST /account", form={"current": PASSWORD, "password": NEW_PASSWORD, "repeat": NEW_PASSWORD}),
+    Route("POST /account", form={"current": PASSWORD, "password": NEW_PASSWORD, "repeat": NEW_PASSWORD}, spends=True),
     Route("GET /signup"),
-    Route("POST /signup", form=SIGN_UP),
+    Route("POST /signup", form=SIGN_UP, spends=True),
     Route("GET /signup/name", query="?organization_name=Acme+Coffee"),
     Route("GET /new"),
-    Route("POST /new", form=NEW_ORGANIZATION),
+    Route("POST /new", form=NEW_ORGANIZATION, spends=True),
     Route("GET /choose"),
-    Route("POST /choose", form={"slug": "{org}"}),
+    Route("POST /choose", form={"slug": "{org}"}, spends=True),
     Route("GET /dashboard"),
     Route("GET /progress"),
     Route("GET /settings"),
-    Route("POST /settings", form={"organization_name": "Company", "slug": "{org}", "rev": "1"}),
+    Route("POST /settings", form={"organization_name": "Company", "slug": "{org}", "rev": "1"}, spends=True),
     Route("GET /delete"),
-    Route("POST /delete", form={"confirmation": "{org}"}),
+    Route("POST /delete", form={"confirmation": "{org}"}, spends=True),
 )
 
 

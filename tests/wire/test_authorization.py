@@ -119,7 +119,7 @@ def test_every_route_gives_each_caller_what_the_table_says(who: str) -> None:
     lasting, wrong = make(), []
     for route, way, promised in cells_of(who, lasting):
         refused = promised in REFUSALS and not route.is_safe
-        caller = lasting if refused or route.is_safe else make()
+        caller = make() if route.spends and not refused else lasting
         before = everything() if refused else None
         found = outcome_of(caller.call(route, way))
         if found != promised:

@@ -26,7 +26,7 @@ from tests.wire.people import PASSWORD
 THREADS = 16
 ORGANIZATIONS = 20
 REQUESTS = 2000
-RENAMES_EVERY = 60
+RENAMES_EVERY = 100
 # What an honest caller may be told while its organization is renamed under it.
 PASSING = {401, 404, 412, 503}
 
@@ -194,7 +194,7 @@ def test_no_marker_crosses_in_two_thousand_requests_of_sixteen_threads(
     assert not odd, odd[:3]
     kinds, own = sum((watch.kinds for watch in watches), Counter()), sum((watch.own for watch in watches), Counter())
     assert kinds.total() >= REQUESTS
-    assert sum(one.renames for one in organizations) >= 10, "renames went on all the while"
+    assert sum(one.renames for one in organizations) >= 8, "renames went on all the while"
     for kind in TELLING:
         assert own[kind] > kinds[kind] / 2, f"{kind}: only {own[kind]} of {kinds[kind]} answers were real ones"
     for one in organizations:
