@@ -118,7 +118,7 @@ VARIABLES: tuple[Variable, ...] = (
         secret=True,
     ),
     Variable("CLUSTER_CAPACITY", "number", 5000, "Organizations that one cluster may hold."),
-    Variable("DATABASE_DEADLINE", "seconds", 5.0, "Deadline of one request's work in the database."),
+    Variable("DATABASE_DEADLINE", "seconds", 4.5, "Deadline of one request's work in the database."),
     Variable("DDL_DEADLINE", "seconds", 600.0, "Deadline of a collection's copy, rename or drop in the worker."),
     Variable(
         "LEASE_SECONDS", "seconds", 15.0, "After how long without a sign of life an unfinished operation is taken over."

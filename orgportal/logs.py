@@ -30,6 +30,8 @@ _SECRET_TEXT = (
 # Loggers that would repeat what the request's own line says, or tell what a query held.
 _QUIET = {
     "django.request": logging.CRITICAL + 1,
+    # A stranger's forged Host would write a traceback each time; the request's own line has its 400.
+    "django.security.DisallowedHost": logging.CRITICAL + 1,
     "django.server": logging.CRITICAL + 1,
     "django.db": logging.WARNING,
     "pymongo": logging.WARNING,

@@ -56,6 +56,8 @@ def _load_settings() -> None:
     from django.conf import settings
 
     assert os.environ["MONGODB_DATABASE"] == settings.MONGODB_DATABASE
+    # Every new test client sets the middleware up again, and WhiteNoise would list all static files each time.
+    settings.WHITENOISE_AUTOREFRESH = True
     del os.environ["DJANGO_SETTINGS_MODULE"]
 
 

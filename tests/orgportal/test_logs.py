@@ -177,9 +177,14 @@ def test_a_whole_life_leaves_no_secret_in_the_logs(lines: Lines) -> None:
 
 
 def test_lines_of_one_request_share_its_id(lines: Lines) -> None:
-    client(enforce_csrf_checks=False).get("/", headers={"Host": "evil.example", "X-Request-ID": "shared"})
+    client(enforce_csrf_checks=True).post("/login", headers={"X-Request-ID": "shared"})
     assert len(lines.events) > 1
     assert {event["request_id"] for event in lines.events} == {"shared"}
+
+
+def test_a_forged_host_costs_one_line_and_no_traceback(lines: Lines) -> None:
+    client(enforce_csrf_checks=False).get("/", headers={"Host": "evil.example"})
+    assert [(event["event"], event["status"]) for event in lines.events] == [("request", 400)]
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def test_the_table_has_a_row_for_every_variable() -> None:
         "| `PORT` | number | `8000` | ",
         "| `DEBUG` | true/false | `false` | ",
         "| `TRUSTED_PROXIES` | number | `0` | ",
-        "| `DATABASE_DEADLINE` | seconds | `5` | ",
+        "| `DATABASE_DEADLINE` | seconds | `4.5` | ",
         "| `REFRESH_ABSOLUTE_SECONDS` | seconds | `2592000` | ",
         "| `SECRET_KEY` | text |  | ",
         "| `CLUSTERS` | JSON object |  | ",

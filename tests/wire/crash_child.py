@@ -16,7 +16,8 @@ from typing import Any
 import django
 from pymongo import monitoring
 
-REQUEST_SECONDS = 1.0
+SECONDS = 30.0
+SECONDS_WITHOUT_DATABASE = 2.0
 # What the driver says by itself belongs to no step of ours.
 IGNORED = frozenset({"hello", "ismaster", "ping", "saslStart", "saslContinue", "endSessions", "killCursors"})
 
@@ -96,7 +97,7 @@ def run_forked(request: Mapping[str, Any], executioner: Executioner) -> str:
         fate = "finished"
         try:
             # As a request has it: without a database it gives up instead of waiting for one.
-            with database.deadline(REQUEST_SECONDS):
+            with database.deadline(SECONDS_WITHOUT_DATABASE if request["victim"] else SECONDS):
                 perform(request, executioner)
         except BaseException as error:
             fate = type(error).__name__ + ": " + str(getattr(error, "code", error))
