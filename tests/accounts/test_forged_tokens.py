@@ -42,24 +42,37 @@ def test_the_victims_own_token_is_good_and_so_is_one_signed_again() -> None:
         )
 
 
-@pytest.mark.parametrize("name", FORGERIES)
-def test_a_forged_token_is_refused_even_beside_a_good_cookie(name: str) -> None:
+def refusal_of(token: str, cookie: str | None = None) -> tuple[int, str] | None:
+    """Status and code of the refusal; None for a token that lets somebody in."""
+    try:
+        principal_of(a_request(bearer=token, cookie=cookie))
+    except PortalError as refused:
+        return refused.status, refused.code
+    return None
+
+
+@pytest.mark.parametrize("name", [name for name in FORGERIES if not is_about_the_text(name)])
+def test_an_overtaken_token_is_refused_even_beside_a_good_cookie(name: str) -> None:
     victim = make_victim()
     assert by_token(victim.token), "the token was never good, so its refusal would prove nothing"
     cookie = a_session(str(stored_account(victim.other_account_id)["email"]))
     token = FORGERIES[name](victim)
-    for request in (a_request(bearer=token), a_request(bearer=token, cookie=cookie)):
-        with pytest.raises(PortalError) as refused:
-            principal_of(request)
-        assert (refused.value.status, refused.value.code) == (401, "unauthenticated")
+    assert refusal_of(token) == refusal_of(token, cookie) == (401, "unauthenticated")
 
 
-@pytest.mark.parametrize("name", [name for name in FORGERIES if is_about_the_text(name)])
-def test_nothing_of_a_malformed_token_reaches_the_database(name: str, commands: Commands) -> None:
-    token = FORGERIES[name](make_victim())
-    commands.forget()
-    assert by_token(token) is None
-    assert commands.names == []
+def test_a_forged_token_is_refused_even_beside_a_good_cookie_and_never_reaches_the_database(commands: Commands) -> None:
+    """One victim for all: what is wrong with these tokens changes nothing, as its own token shows at the end."""
+    victim = make_victim()
+    cookie = a_session(str(stored_account(victim.other_account_id)["email"]))
+    names = [name for name in FORGERIES if is_about_the_text(name)]
+    assert len(names) >= 100
+    for name in names:
+        token = FORGERIES[name](victim)
+        commands.forget()
+        assert (name, refusal_of(token)) == (name, (401, "unauthenticated"))
+        assert (name, refusal_of(token, cookie)) == (name, (401, "unauthenticated"))
+        assert (name, commands.names) == (name, [])
+    assert by_token(victim.token)
 
 
 def test_every_refusal_reads_the_same() -> None:
