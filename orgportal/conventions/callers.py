@@ -61,7 +61,7 @@ class _CsrfCheck(CsrfViewMiddleware):
 
 
 def _never(request: HttpRequest) -> HttpResponse:
-    raise NotImplementedError
+    raise RuntimeError("only the check is called, never the middleware")
 
 
 MEMBERS: list[Any] = [BearerToken(), SessionCookie()]
