@@ -43,8 +43,11 @@ def serve(say: Say) -> None:
     try:
         with ExitStack() as stack:
             watchdog = _start_database(stack, say)
-            children = _start_children(stack)
-            _wait_until_ready(children)
+            web, worker = children = _children(stack)
+            web.start()
+            _wait_until_ready(web)
+            # After the web server, which people wait for; nothing is due in the second between.
+            worker.start()
             say(f"orgportal is ready: {settings.SITE_URL}")
             say("Press Ctrl-C to stop it.")
             _watch(children, watchdog, say)
@@ -114,14 +117,12 @@ def _check_port() -> None:
         time.sleep(0.1)
 
 
-def _start_children(stack: ExitStack) -> Sequence[Child]:
+def _children(stack: ExitStack) -> tuple[Child, Child]:
     # Started by a person at a terminal, who wants to read what is wrong rather than every request.
     os.environ.setdefault("LOG_LEVEL", "WARNING")
     web = [sys.executable, "-m", "gunicorn", "-c", "orgportal/gunicorn_conf.py", "orgportal.wsgi"]
-    children = [Child("web server", web), Child("worker", [sys.executable, "manage.py", "worker"])]
+    children = Child("web server", web), Child("worker", [sys.executable, "manage.py", "worker"])
     stack.callback(_stop, children)
-    for child in children:
-        child.start()
     return children
 
 
@@ -133,12 +134,11 @@ def _stop(children: Sequence[Child]) -> None:
         child.wait_or_kill(max(0.0, until - time.monotonic()))
 
 
-def _wait_until_ready(children: Sequence[Child]) -> None:
+def _wait_until_ready(web: Child) -> None:
     until = time.monotonic() + READY_SECONDS
     while (status := _status()) is None or status >= 500:
-        for child in children:
-            if child.ended:
-                raise CommandError(f"The {child.name} ended at its start ({child.ended}); what it said is above.")
+        if web.ended:
+            raise CommandError(f"The {web.name} ended at its start ({web.ended}); what it said is above.")
         if time.monotonic() > until:
             said = f"status {status}" if status else "no answer"
             raise CommandError(f"The portal did not become ready within {READY_SECONDS:.0f} seconds ({said}).")

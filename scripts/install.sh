@@ -39,7 +39,12 @@ if command -v flock >/dev/null 2>&1; then
     flock 9
 fi
 
-if ! suits .venv/bin/python || ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
+# A finished installation says that pip was whole; asking pip itself takes most of a second.
+has_pip() {
+    ls .venv/.installed-* >/dev/null 2>&1 || .venv/bin/python -m pip --version >/dev/null 2>&1
+}
+
+if ! suits .venv/bin/python || ! has_pip; then
     python=$(choose_python)
     need_venv "$python"
     echo "orgportal: making .venv with $("$python" --version)"
