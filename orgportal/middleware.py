@@ -16,7 +16,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from pymongo.errors import PyMongoError
 
 from accounts.authentication import known_principal, principal_of
-from orgportal import answers, database, embedded, request_checks
+from orgportal import answers, circumstances, database, embedded, request_checks
 from orgportal.errors import PortalError, unauthenticated
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -69,7 +69,12 @@ class RequestIdMiddleware:
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         request.request_id = request_id  # type: ignore[attr-defined]
         started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        came_from = circumstances.during(
+            request_id=request_id,
+            address=client_address(request),
+            agent=request.META.get("HTTP_USER_AGENT", ""),
+        )
+        with structlog.contextvars.bound_contextvars(request_id=request_id), came_from:
             response = self.get_response(request)
             _log_request(request, response, started)
         response["X-Request-ID"] = request_id

@@ -13,6 +13,7 @@ from accounts.authentication import principal_of
 from accounts.principal import Principal
 from orgportal.errors import PortalError
 from orgportal.middleware import public
+from orgportal.navigation import navigation_for
 
 THEMES = ("light", "dark")
 THEME_COOKIE = f"{settings.COOKIE_PREFIX}orgportal_theme"
@@ -20,13 +21,14 @@ ONE_YEAR = 365 * 86400
 
 
 def portal_context(request: HttpRequest) -> dict[str, Any]:
-    """For templates: `viewer` (the principal or None, read at first use), `theme` and `site_url`.
+    """For templates: `viewer` (the principal or None, read at first use), `navigation`, `theme`, `site_url`.
 
     A page that never mentions `viewer` never asks the database who is looking, so error pages work without one.
     """
     theme = request.COOKIES.get(THEME_COOKIE, "")
     return {
         "viewer": SimpleLazyObject(lambda: _viewer(request)),
+        "navigation": lambda: navigation_for(_viewer(request), request.path),
         "theme": theme if theme in THEMES else "",
         "site_url": settings.SITE_URL,
     }

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from django.conf import settings
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
-from pymongo.results import DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
+from pymongo.operations import DeleteOne, InsertOne, ReplaceOne, UpdateOne
+from pymongo.results import BulkWriteResult, DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
 
 from orgportal import database
 from orgportal.database import Document
@@ -22,6 +23,7 @@ from tenants.access import Access
 from tenants.documents import ACTIVE, RENAMING, Organization, Placement, organization_from
 
 Outcome = TypeVar("Outcome")
+Write = InsertOne[Document] | ReplaceOne[Document] | UpdateOne | DeleteOne
 
 # An operation begins at most so long after its organization was read; with the database's deadline this bounds
 # when the last one of an older epoch can arrive (`tenants.lifecycle.operation.quarantine_seconds`), and only
@@ -88,6 +90,18 @@ class TenantCollection:
     def delete_one(self, query: Mapping[str, Any]) -> DeleteResult:
         """Remove one document."""
         return self._write(lambda collection: collection.delete_one(query))
+
+    def delete_many(self, query: Mapping[str, Any]) -> DeleteResult:
+        """Remove every document that matches."""
+        return self._write(lambda collection: collection.delete_many(query))
+
+    def bulk_write(self, requests: Sequence[Write], *, ordered: bool = False) -> BulkWriteResult:
+        """Several writes in one round trip; raises BulkWriteError with those that could not be."""
+        return self._write(lambda collection: collection.bulk_write(requests, ordered=ordered))
+
+    def aggregate(self, pipeline: Sequence[Mapping[str, Any]]) -> list[Document]:
+        """All results of a pipeline that reads this collection only and ends with few rows."""
+        return self._read(lambda collection: list(collection.aggregate(pipeline)))
 
     def _read(self, operation: "Callable[[Collection[Document]], Outcome]") -> Outcome:
         self._look_again_if_old()

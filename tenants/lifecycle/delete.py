@@ -9,7 +9,7 @@ from datetime import timedelta
 from accounts import service as accounts
 from orgportal import database
 from orgportal.errors import not_found
-from tenants import manager, placement
+from tenants import belongings, manager, placement
 from tenants.documents import ACTIVE, DELETING, Organization, now
 from tenants.lifecycle import operation
 from tenants.lifecycle.rename import refusal
@@ -60,6 +60,7 @@ def resume(organization: Organization, holder: str) -> None:
         manager.drop_unfinished(organization.placement, organization.id)
     else:
         manager.drop(organization.placement, organization.id)
+    belongings.forget(organization.id)
     accounts.forget_organization(org_id=organization.id)
     _strip(organization, holder)
 
@@ -94,6 +95,7 @@ def _finish(organization: Organization, holder: str) -> None:
             ),
             organization.id,
         )
+    belongings.forget(organization.id)
     accounts.forget_organization(org_id=organization.id)
     query = {"_id": organization.id, "pending.holder": holder, "status": DELETING}
     if database.collection("organizations").delete_one(query).deleted_count and not undone:

@@ -16,7 +16,7 @@ from django.conf import settings
 from accounts import service as accounts
 from orgportal import database
 from orgportal.indexes import missing_indexes
-from tenants import manager
+from tenants import belongings, manager
 from tenants.documents import ACTIVE, Organization, Placement, now, organization_from
 
 BATCH = 500
@@ -54,6 +54,8 @@ def examine(*, at: datetime | None = None) -> Iterator[Finding]:
         if not _has_owner_now(place.collection) and not manager.drop_ghost(place, NOBODY):
             yield Finding(2, f"{place.cluster}/{place.collection}", "no organization has this collection")
     for subject, problem in accounts.leftovers(organization_exists=_exist):
+        yield Finding(6, subject, problem)
+    for subject, problem in belongings.leftovers(_exist):
         yield Finding(6, subject, problem)
 
 

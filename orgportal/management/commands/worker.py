@@ -2,8 +2,6 @@
 
 import signal
 import threading
-import time
-from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -11,19 +9,15 @@ import structlog
 from django.core.management.base import BaseCommand
 
 from orgportal import database
-from tenants.lifecycle import reconcile
+from orgportal.duties import DUTIES, work
 
 log = structlog.get_logger(__name__)
 
-ALL_EVERY_SECONDS = 60.0
-DUE_EVERY_SECONDS = 1.0
-LONGEST_PAUSE = 30.0
-
 
 class Command(BaseCommand):
-    """The reconciler: everything at the start and each minute, what is due about every second."""
+    """Every duty in a thread of its own, so that a long one holds no other up."""
 
-    help = "Run the reconciler until SIGTERM or Ctrl-C. One is enough; more do no harm."
+    help = "Do what outlives a request until SIGTERM or Ctrl-C. One is enough; more do no harm."
 
     def handle(self, *args: Any, **options: Any) -> None:
         stopping = threading.Event()
@@ -34,33 +28,12 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
         log.info("worker_started")
-        work(stopping)
+        threads = [threading.Thread(target=work, args=(duty, stopping), name=duty.name) for duty in DUTIES]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            # A join without end would keep the signals' handlers from running.
+            while thread.is_alive():
+                thread.join(0.2)
         database.forget_clients()
         log.info("worker_stopped")
-
-
-def work(stopping: threading.Event) -> None:
-    """Reconcile until `stopping` is set. Whatever goes wrong is logged, and tried again after a pause."""
-    all_at = time.monotonic()
-    pause = DUE_EVERY_SECONDS
-    while not stopping.is_set():
-        everything = time.monotonic() >= all_at
-        if _succeeds(reconcile.run_all if everything else reconcile.run_due):
-            pause = DUE_EVERY_SECONDS
-            all_at = time.monotonic() + ALL_EVERY_SECONDS if everything else all_at
-        else:
-            pause = min(pause * 2, LONGEST_PAUSE)
-            all_at = time.monotonic()
-        stopping.wait(pause)
-
-
-def _succeeds(run: Callable[[], int]) -> bool:
-    try:
-        run()
-    except Exception as error:  # the worker outlives every failure of its work
-        if database.is_unavailable(error):
-            log.warning("database_unavailable", error=type(error).__name__)
-        else:
-            log.exception("reconcile_failed")
-        return False
-    return True
