@@ -23,10 +23,12 @@ PACKAGES = {
     ),
 }
 ICONS = [
-    "alert-triangle", "api", "arrow-left", "arrow-right", "arrows-exchange", "building", "building-community",
-    "check", "chevron-down", "circle-check", "clock", "code", "copy", "database", "device-desktop", "eye", "eye-off",
-    "file-text", "info-circle", "key", "lock", "logout", "moon", "plug-connected", "plus", "refresh", "server",
-    "settings", "shield-lock", "sun", "tag", "trash", "user", "user-circle", "users", "x",
+    "alert-triangle", "api", "arrow-bar-to-left", "arrow-down", "arrow-left", "arrow-right", "arrow-up",
+    "arrows-exchange", "braces", "building", "building-community", "check", "chevron-down", "chevron-left",
+    "chevron-right", "circle-check", "circle-x", "clock", "code", "columns-3", "copy", "database", "device-desktop",
+    "download", "eye", "eye-off", "file-text", "filter", "git-compare", "info-circle", "key", "list-details", "lock",
+    "logout", "moon", "pencil", "plug-connected", "plus", "refresh", "schema", "search", "server", "settings",
+    "shield-lock", "sun", "table", "tag", "terminal-2", "trash", "upload", "user", "user-circle", "users", "x",
 ]  # fmt: skip
 SOURCE_MAP = re.compile(r"/\*# sourceMappingURL=[^*]*\*/\s*|^//# sourceMappingURL=.*$", re.MULTILINE)
 DARK = "[data-bs-theme=dark]"
