@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any
 
 from bson import ObjectId
-from bson.codec_options import CodecOptions
+from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.raw_bson import RawBSONDocument
 from django.conf import settings
 from pymongo import ASCENDING, IndexModel
@@ -31,6 +31,8 @@ COPY_BATCH = 1000
 SAMPLE = 100
 NAMESPACE_NOT_FOUND = 26
 NAMESPACE_EXISTS = 48
+# Customers' dates may lie outside of what Python's datetime can say.
+RECORDS: CodecOptions[Document] = CodecOptions(tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 
 
 class Ownership(Enum):
@@ -243,4 +245,8 @@ def collections(cluster: str) -> Iterator[Placement]:
 
 def bind(access: Access) -> TenantCollection:
     """The collection of the caller's organization, and of no other."""
-    return TenantCollection(access, _collection)
+    return TenantCollection(access, _records)
+
+
+def _records(placement: Placement) -> "Collection[Document]":
+    return _collection(placement).with_options(codec_options=RECORDS)
