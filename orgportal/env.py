@@ -135,9 +135,30 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("ACCESS_TOKEN_SECONDS", "seconds", 900.0, "Lifetime of an access token."),
     Variable("REFRESH_IDLE_SECONDS", "seconds", 7 * 86400.0, "Lifetime of an unused refresh token."),
     Variable("REFRESH_ABSOLUTE_SECONDS", "seconds", 30 * 86400.0, "A chain of refreshed tokens ends after so long."),
+    Variable("SUDO_SECONDS", "seconds", 600.0, "How long a password counts as just entered, for changes of security."),
+    Variable(
+        "API_KEY_MAX_DAYS", "number", 0, "API keys expire after so many days at the latest. 0: they need not expire."
+    ),
     Variable("JWT_PRIVATE_KEY", "PEM", "", "Ed25519 private key that signs tokens. Production: required.", secret=True),
     Variable("JWT_RETIRED_KEYS", "PEM", "", "Earlier public keys (PEM, one after another) that still verify."),
+    Variable("AUDIT_KEY", "text", "", "Seals the entries of the audit. Production: required.", secret=True),
+    Variable(
+        "AUDIT_KEY_FALLBACKS", "list", (), "Earlier audit keys, with which older entries are checked.", secret=True
+    ),
     Variable("JWT_AUDIENCE", "text", "orgportal-api", "Audience of the tokens."),
+    Variable("EMAIL_HOST", "text", "", "Mail server. Unset: mails become files, see `manage.py outbox`."),
+    Variable("EMAIL_PORT", "number", 0, "Its port. 0: 465 with EMAIL_USE_SSL, 587 with EMAIL_USE_TLS, else 25."),
+    Variable("EMAIL_USER", "text", "", "User to log in to it as. Unset: no login."),
+    Variable("EMAIL_PASSWORD", "text", "", "That user's password.", secret=True),
+    Variable("EMAIL_USE_TLS", "true/false", True, "Demand STARTTLS. Set to false beside EMAIL_USE_SSL."),
+    Variable("EMAIL_USE_SSL", "true/false", False, "Speak TLS from the first byte on."),
+    Variable("EMAIL_TIMEOUT", "seconds", 20.0, "How long it may take over one answer."),
+    Variable("EMAIL_FROM", "text", "", "Sender of all mail. Unset: `Orgportal <no-reply@HOST>` of `SITE_URL`."),
+    Variable("MAIL_RETRY_SECONDS", "seconds", 15.0, "First pause before a mail is tried again; it doubles each time."),
+    Variable("MAIL_GIVE_UP_SECONDS", "seconds", 3 * 86400.0, "A mail that was not taken for so long is given up."),
+    Variable("INVITATION_SECONDS", "seconds", 7 * 86400.0, "How long an invitation may be accepted."),
+    Variable("VERIFICATION_SECONDS", "seconds", 3 * 86400.0, "How long a link that confirms an address is good."),
+    Variable("RESET_SECONDS", "seconds", 3600.0, "How long a link that resets a password is good."),
     Variable("MAX_BODY_BYTES", "number", 1_048_576, "Largest body of a request."),
     Variable(
         "LOG_LEVEL",

@@ -7,7 +7,14 @@ from pymongo import IndexModel
 
 from orgportal import database
 
-DECLARED_IN = ("accounts.documents.INDEXES", "tenants.documents.INDEXES", "orgportal.conventions.INDEXES")
+DECLARED_IN = (
+    "accounts.documents.INDEXES",
+    "accounts.mail.queue.INDEXES",
+    "accounts.links.INDEXES",
+    "accounts.audit.entries.INDEXES",
+    "tenants.documents.INDEXES",
+    "orgportal.conventions.INDEXES",
+)
 
 
 def declared() -> Iterator[tuple[str, list[IndexModel]]]:
