@@ -29,22 +29,22 @@ CHOICES_PER_PAGE = 24
 SPARE_ROWS = 3
 NAME_ERRORS = {"organization_exists": "slug"}
 
-Page = Callable[[HttpRequest], HttpResponse]
-OrganizationPage = Callable[[HttpRequest, Access], HttpResponse]
+Page = Callable[..., HttpResponse]
 
 
-def in_organization(
-    *, needs: Role = Role.VIEWER
-) -> Callable[[OrganizationPage], Callable[[HttpRequest], HttpResponse]]:
-    """Give the page its `Access`; who has still to choose an organization does that first."""
+def in_organization(*, needs: Role = Role.VIEWER) -> Callable[[Page], Page]:
+    """Give the page its `Access`, in front of what its address names.
 
-    def decorate(page: OrganizationPage) -> Page:
+    Who has still to choose an organization does that first.
+    """
+
+    def decorate(page: Page) -> Page:
         @wraps(page)
-        def guarded(request: HttpRequest) -> HttpResponse:
+        def guarded(request: HttpRequest, **named: str) -> HttpResponse:
             principal = require_principal(request)
             if principal.organization is None:
                 return redirect("choose")
-            return page(request, organization_access(principal=principal, needs=needs))
+            return page(request, organization_access(principal=principal, needs=needs), **named)
 
         return guarded
 

@@ -6,11 +6,10 @@ saving a record unchanged changes nothing.
 
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-from bson import Int64
 
 from tenants.records import values
 
@@ -19,7 +18,6 @@ WIDTH = 88
 # Spelled out in strings, so that nobody is misled about what is written: controls, direction marks, invisible ones.
 _UNSEEN = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"]+', re.DOTALL)
-_INT32 = range(-(2**31), 2**31)
 
 
 @dataclass(frozen=True)
@@ -32,18 +30,7 @@ class Place:
 
 def text_of(data: Mapping[str, Any]) -> str:
     """The data as indented text; `values.from_ejson` of it gives data of the same bytes."""
-    return _pretty(_faithful(data), 0)
-
-
-def _faithful(value: Any) -> Any:
-    """JSON with wrappers that reads back as the same value of the same type."""
-    if isinstance(value, Mapping):
-        return {key: _faithful(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_faithful(inner) for inner in value]
-    if isinstance(value, Int64):
-        return {"$numberLong": str(int(value))} if int(value) in _INT32 else int(value)
-    return values.to_relaxed(value)
+    return _pretty(values.to_relaxed(dict(data)), 0)
 
 
 def _pretty(value: Any, depth: int) -> str:
@@ -161,8 +148,6 @@ def _line_starts(text: str) -> list[int]:
 
 
 def _place(offset: int, starts: list[int]) -> Place:
-    from bisect import bisect_right
-
     line = bisect_right(starts, offset)
     return Place(line, offset - starts[line - 1] + 1)
 

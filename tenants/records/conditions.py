@@ -1,0 +1,297 @@
+"""The rows of the filter builder and the filter language of the API, and the way from each to the other. Pure."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from orgportal import strict_json
+from orgportal.errors import InputError, PortalError
+
+MAX_ROWS = 20
+MAX_FIELD = 1000
+MAX_VALUE = 2000
+
+# What a row can say, by the operator that it becomes; "missing" is `$exists` with false.
+OPERATORS: Mapping[str, str] = {
+    "eq": "is",
+    "ne": "is not",
+    "gt": "is more than",
+    "gte": "is at least",
+    "lt": "is less than",
+    "lte": "is at most",
+    "prefix": "begins with",
+    "in": "is one of",
+    "nin": "is none of",
+    "exists": "is there",
+    "missing": "is not there",
+}
+KINDS: Mapping[str, str] = {
+    "auto": "as it looks",
+    "text": "text",
+    "number": "number",
+    "date": "date",
+    "id": "id",
+    "decimal": "decimal",
+    "json": "JSON",
+}
+WITHOUT_VALUE = frozenset({"exists", "missing"})
+
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", re.ASCII)
+_DATE = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ]([0-9]{2}:[0-9]{2})(:[0-9]{2}(?:\.[0-9]{1,3})?)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?",
+    re.ASCII,
+)
+_ID = re.compile(r"[0-9a-fA-F]{24}", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?", re.ASCII)
+_LISTED = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^,]*)\s*(?:,|$)')
+_WORDS: Mapping[str, Any] = {"true": True, "false": False, "null": None}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the builder, as it was typed; `kind` is how the value is to be read."""
+
+    field: str = ""
+    operator: str = "eq"
+    value: str = ""
+    kind: str = "auto"
+    error: str = ""
+
+
+def compose(rows: Sequence[Row], *, match_any: bool, types: Mapping[str, frozenset[str]]) -> dict[str, Any]:
+    """The filter that the rows say; empty for no rows.
+
+    `types` says which kinds of values a field is known to hold, so that "42" is a text in a field of texts.
+    Raises PortalError 422 with the paths `rows.N`, N from 0, for rows that cannot be read.
+    """
+    errors: list[InputError] = []
+    conditions: list[dict[str, Any]] = []
+    for number, row in enumerate(rows):
+        try:
+            conditions.append(_condition(row, types.get(row.field, frozenset())))
+        except ValueError as wrong:
+            errors.append(InputError(f"rows.{number}", str(wrong)))
+    if errors:
+        raise PortalError("invalid_input", 422, "The filter cannot be read yet.", errors=errors)
+    if match_any and len(conditions) > 1:
+        return {"$or": conditions}
+    return _joined(conditions)
+
+
+def _condition(row: Row, types: frozenset[str]) -> dict[str, Any]:
+    if row.operator not in OPERATORS or row.kind not in KINDS:
+        raise ValueError("Choose one of the offered comparisons.")
+    if len(row.field) > MAX_FIELD or len(row.value) > MAX_VALUE:
+        raise ValueError("This is too long.")
+    if not row.field:
+        raise ValueError("Choose a field.")
+    if row.operator in WITHOUT_VALUE:
+        return {row.field: {"$exists": row.operator == "exists"}}
+    if row.operator == "prefix":
+        if not row.value:
+            raise ValueError("Say what it begins with.")
+        return {row.field: {"$prefix": row.value}}
+    if row.operator in {"in", "nin"}:
+        return {row.field: {f"${row.operator}": [read_value(part, row.kind, types) for part in _listed(row)]}}
+    return {row.field: {f"${row.operator}": read_value(row.value, row.kind, types)}}
+
+
+def _listed(row: Row) -> list[str]:
+    parts = [found[1].strip() for found in _LISTED.finditer(row.value)]
+    listed = [part for part in parts if part]
+    if not listed:
+        raise ValueError("Give one or more values with commas between them.")
+    return listed
+
+
+def _joined(conditions: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """All conditions in one object where no field would have the same operator twice, else with `$and`."""
+    merged: dict[str, dict[str, Any]] = {}
+    for condition in conditions:
+        for field, comparison in condition.items():
+            into = merged.setdefault(field, {})
+            if into.keys() & comparison.keys():
+                return {"$and": list(conditions)}
+            into.update(comparison)
+    return merged
+
+
+def read_value(text: str, kind: str, types: frozenset[str] = frozenset()) -> Any:
+    """The JSON value (with Extended JSON wrappers) that a typed text stands for.
+
+    As "auto": quoted is text, true, false, null and numbers are what they look like, also dates and ids where the
+    field is known to hold such; whatever a field of texts alone is compared with is text. Raises ValueError with a
+    sentence when it cannot be read as its kind.
+    """
+    if kind != "auto":
+        return _READERS[kind](text)
+    if text.startswith('"'):
+        return _json(text)
+    bare = text.strip()
+    if types == {"text"} and bare != "null":
+        return text
+    if bare in _WORDS:
+        return _WORDS[bare]
+    for candidate, pattern in (("decimal", _DECIMAL), ("date", _DATE), ("id", _ID)):
+        if candidate in types and "number" not in types and pattern.fullmatch(bare):
+            return _READERS[candidate](bare)
+    return _number(bare) if _NUMBER.fullmatch(bare) else text
+
+
+def _number(text: str) -> Any:
+    if not _NUMBER.fullmatch(text.strip()):
+        raise ValueError("This is not a number. Write it like 42 or -1.5.")
+    try:
+        return strict_json.parse(text.strip().encode())
+    except PortalError:
+        raise ValueError("The number is too large.") from None
+
+
+def _json(text: str) -> Any:
+    try:
+        return strict_json.parse(text.encode("utf-8", "surrogatepass"))
+    except PortalError:
+        raise ValueError('This is not JSON. A text in it stands in "quotes".') from None
+
+
+def _date(text: str) -> dict[str, str]:
+    found = _DATE.fullmatch(text.strip())
+    if not found:
+        raise ValueError("This is not a date. Write it like 2024-05-01 or 2024-05-01T12:30:00Z.")
+    day, minutes, seconds, zone = found.groups()
+    return {"$date": f"{day}T{minutes or '00:00'}{seconds or ':00'}{zone or 'Z'}"}
+
+
+def _id(text: str) -> dict[str, str]:
+    if not _ID.fullmatch(text.strip()):
+        raise ValueError("This is not an id. It has 24 of 0-9 and a-f.")
+    return {"$oid": text.strip().lower()}
+
+
+def _decimal(text: str) -> dict[str, str]:
+    if not _DECIMAL.fullmatch(text.strip()):
+        raise ValueError("This is not a decimal number. Write it like 19.90.")
+    return {"$numberDecimal": text.strip()}
+
+
+_READERS: Mapping[str, Any] = {
+    "text": lambda text: text,
+    "number": _number,
+    "date": _date,
+    "id": _id,
+    "decimal": _decimal,
+    "json": _json,
+}
+
+
+def decompose(filter_: Mapping[str, Any], *, types: Mapping[str, frozenset[str]]) -> tuple[list[Row], bool] | None:
+    """The rows that say the filter, and whether any of them is enough; None when rows cannot say it."""
+    if not filter_:
+        return [], False
+    if list(filter_) == ["$or"]:
+        rows = _rows_of_all(filter_["$or"], types, single=True)
+        return (rows, True) if rows and len(rows) > 1 else None
+    if list(filter_) == ["$and"]:
+        rows = _rows_of_all(filter_["$and"], types, single=True)
+    else:
+        rows = _rows_of_all([filter_], types, single=False)
+    return (rows, False) if rows and len(rows) <= MAX_ROWS else None
+
+
+def _rows_of_all(parts: Any, types: Mapping[str, frozenset[str]], *, single: bool) -> list[Row] | None:
+    """The rows of every part; with `single` each part must be one condition, as `compose` writes them."""
+    if not isinstance(parts, list):
+        return None
+    rows: list[Row] = []
+    for part in parts:
+        found = _rows_of(part, types)
+        if found is None or (single and len(found) != 1):
+            return None
+        rows += found
+    return rows
+
+
+def _rows_of(part: Any, types: Mapping[str, frozenset[str]]) -> list[Row] | None:
+    if not isinstance(part, Mapping):
+        return None
+    rows: list[Row] = []
+    for field, comparison in part.items():
+        if field.startswith("$"):
+            return None
+        known = types.get(field, frozenset())
+        for operator, value in _comparisons(comparison):
+            row = _row(field, operator, value, known)
+            if row is None:
+                return None
+            rows.append(row)
+    return rows
+
+
+def _comparisons(comparison: Any) -> Iterable[tuple[str, Any]]:
+    """Operator and value; a bare value is an equality, and so is a wrapper."""
+    if isinstance(comparison, Mapping) and comparison and all(name[1:] in _KNOWN for name in comparison):
+        return [(name[1:], value) for name, value in comparison.items()]
+    return [("eq", comparison)]
+
+
+_KNOWN = frozenset(OPERATORS) - {"missing"}
+
+
+def _row(field: str, operator: str, value: Any, types: frozenset[str]) -> Row | None:
+    if operator == "exists":
+        return Row(field, "exists" if value else "missing") if isinstance(value, bool) else None
+    if operator == "prefix":
+        return Row(field, operator, value) if isinstance(value, str) and value else None
+    if operator in {"in", "nin"}:
+        return _list_row(field, operator, value, types)
+    text, kind = write_value(value, types)
+    return Row(field, operator, text, kind)
+
+
+def _list_row(field: str, operator: str, values: Any, types: frozenset[str]) -> Row | None:
+    if not isinstance(values, list) or not values:
+        return None
+    written = [_list_item(value, types) for value in values]
+    kinds = {kind for _, kind in written}
+    text = ", ".join(item for item, _ in written)
+    if len(kinds) != 1 or "json" in kinds or len(text) > MAX_VALUE:
+        return None
+    return Row(field, operator, text, kinds.pop())
+
+
+def _list_item(value: Any, types: frozenset[str]) -> tuple[str, str]:
+    """As `write_value`, but a text that a comma or a quote would break is quoted."""
+    text, kind = write_value(value, types)
+    if isinstance(value, str) and (kind == "text" or not text or text != text.strip() or re.search('[,"]', text)):
+        return json.dumps(value, ensure_ascii=False), "auto"
+    return text, kind
+
+
+def write_value(value: Any, types: frozenset[str] = frozenset()) -> tuple[str, str]:
+    """Text and kind that `read_value` makes this value of; "auto" where that is enough."""
+    text, kind = _written(value)
+    try:
+        if read_value(text, "auto", types) == value and type(read_value(text, "auto", types)) is type(value):
+            return text, "auto"
+    except ValueError:
+        pass
+    return text, kind
+
+
+def _written(value: Any) -> tuple[str, str]:
+    if isinstance(value, str):
+        return value, "text"
+    if isinstance(value, Mapping) and len(value) == 1:
+        ((name, inner),) = value.items()
+        kind = {"$date": "date", "$oid": "id", "$numberDecimal": "decimal"}.get(name)
+        if kind and isinstance(inner, str):
+            try:
+                if _READERS[kind](inner) == value:
+                    return inner.removesuffix("T00:00:00Z") if kind == "date" else inner, kind
+            except ValueError:
+                pass
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return json.dumps(value), "number"
+    return json.dumps(value, ensure_ascii=False), "json"

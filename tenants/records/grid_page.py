@@ -1,0 +1,164 @@
+"""What the grid's template shows, made of the state, one page of records and the known columns. Pure."""
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote
+
+from tenants.records import cells, conditions, grid
+from tenants.records.cells import Cell
+from tenants.records.conditions import Row
+from tenants.records.documents import Record
+from tenants.records.grid import GridState
+
+
+@dataclass(frozen=True)
+class Head:
+    """A column's head; `number` is its place among several sort keys, from 1, 0 when it is not sorted by."""
+
+    path: str
+    label: str
+    direction: str
+    query: str
+    number: int
+    is_numeric: bool
+
+
+@dataclass(frozen=True)
+class Line:
+    """A record as a row of the table."""
+
+    id: str
+    url_id: str
+    cells: Sequence[Cell]
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One thing that narrows or orders the list, and where to go without it."""
+
+    text: str
+    query: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A column that may be shown."""
+
+    path: str
+    label: str
+    detail: str
+    is_shown: bool
+
+
+@dataclass(frozen=True)
+class Known:
+    """A field that the data was seen to have: its kinds of values, and in how many of 100 records it is there."""
+
+    path: str
+    kinds: frozenset[str]
+    filled: int
+
+
+def shown_columns(state: GridState, known: Sequence[Known]) -> tuple[str, ...]:
+    """The chosen columns, else the first few that the data has; those that most records have come first."""
+    if state.columns:
+        return state.columns
+    usual = [field.path for field in known if field.kinds != {"object"}]
+    return tuple(usual[: grid.SHOWN_COLUMNS])
+
+
+def heads(state: GridState, columns: Sequence[str], known: Mapping[str, Known]) -> list[Head]:
+    """The heads of the table, each with the address that a click on it leads to."""
+    found = []
+    for path in columns:
+        kinds = known[path].kinds - {"null"} if path in known else frozenset()
+        number = next((at for at, key in enumerate(state.sort, 1) if key.path == path), 0)
+        found.append(
+            Head(
+                path=path,
+                label=grid.FACTS.get(path, cells.plain(path)),
+                direction=state.direction_of(path),
+                query=state.sorted_by(path).query if grid.is_sortable(path) else "",
+                number=number if len(state.sort) > 1 else 0,
+                is_numeric=path == "$rev" or bool(kinds) and kinds <= {"number", "decimal"},
+            )
+        )
+    return found
+
+
+def lines(records: Sequence[Record], columns: Sequence[str]) -> list[Line]:
+    """The rows of the table."""
+    return [
+        Line(record.id, quote(record.id, safe="~:@"), [_cell(record, path) for path in columns]) for record in records
+    ]
+
+
+def _cell(record: Record, path: str) -> Cell:
+    facts = {
+        "$created": record.created_at,
+        "$changed": record.updated_at,
+        "$rev": record.rev,
+        "$by": record.created_by,
+    }
+    return cells.cell_of(facts[path] if path in facts else cells.value_at(record.data, path))
+
+
+def filter_chips(
+    state: GridState, rows: Sequence[Row], *, match_any: bool, types: Mapping[str, frozenset[str]]
+) -> Iterator[Chip]:
+    """What the list is narrowed by, piece by piece where the builder can say it."""
+    if state.searches:
+        without = state.first_page(search="", search_field="")
+        yield Chip(f"{state.search_field} begins with “{cells.plain(state.search)}”", without.query)
+    if state.filter and not rows:
+        yield Chip("an advanced filter", state.first_page(filter=None).query)
+    for number, row in enumerate(rows):
+        rest = [other for at, other in enumerate(rows) if at != number]
+        without_it = conditions.compose(rest, match_any=match_any, types=types)
+        words = conditions.OPERATORS[row.operator]
+        value = "" if row.operator in conditions.WITHOUT_VALUE else f" {cells.plain(row.value)}"
+        yield Chip(f"{cells.plain(row.field)} {words}{value}", state.first_page(filter=without_it).query)
+
+
+def sort_chips(state: GridState) -> Iterator[Chip]:
+    """What the list is ordered by, in the order of weight."""
+    for key in state.sort:
+        rest = tuple(other for other in state.sort if other != key)
+        way = "down" if key.descending else "up"
+        yield Chip(f"{cells.plain(key.path)}, {way}", state.first_page(sort=rest).query)
+
+
+def choices(columns: Sequence[str], known: Sequence[Known]) -> list[Choice]:
+    """Every column that may be shown: first the shown ones in their order, then the rest of the data's, then facts."""
+    details = {field.path: f"{', '.join(sorted(field.kinds))}, in {field.filled} %" for field in known}
+    order = dict.fromkeys([*columns, *details, *grid.FACTS])
+    return [
+        Choice(path, grid.FACTS.get(path, cells.plain(path)), details.get(path, ""), path in columns) for path in order
+    ]
+
+
+def curl(state: GridState, *, address: str) -> str:
+    """The API call that gives what is on the screen; the token is the caller's to put in."""
+    fields = [path for path in state.columns if grid.is_field(path)]
+    parameters = [
+        ("filter", grid.filter_text(state.effective_filter)),
+        ("sort", state.sort_text),
+        ("fields", ",".join(fields)),
+        ("limit", str(state.limit)),
+        ("cursor", state.cursor),
+    ]
+    lines_ = [f"curl -sS -G {shlex.quote(address)}", '  -H "Authorization: Bearer $TOKEN"']
+    lines_ += [f"  --data-urlencode {shlex.quote(f'{name}={value}')}" for name, value in parameters if value]
+    return " \\\n".join(lines_)
+
+
+def typed_rows(rows: Sequence[Row], wrong: Mapping[int, str]) -> list[Row]:
+    """The builder's rows with what is wrong with each, and an empty one for the next."""
+    return [*(replace(row, error=wrong.get(number, "")) for number, row in enumerate(rows)), Row()]
+
+
+def types_of(known: Sequence[Known]) -> dict[str, frozenset[str]]:
+    """Which kinds of values each field is known to hold."""
+    return {field.path: field.kinds - {"null"} for field in known}
