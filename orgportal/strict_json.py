@@ -64,7 +64,8 @@ class _Reader:
 def parse(body: bytes) -> Any:
     """The value of a JSON text in UTF-8.
 
-    Raises PortalError: 400 `malformed_json` for what is not JSON (a byte order mark and UTF-16 included), 422
+    Raises PortalError: 400 `malformed_json` for what is not JSON (a byte order mark and UTF-16 included; with `line`
+    and `column` from 1 where it is known), 422
     `invalid_input` naming the path for duplicate keys, NaN and infinities, numbers out of range, lone surrogates,
     over 1,000 keys in one object, and nesting over 32 levels.
     """
@@ -80,7 +81,8 @@ def parse(body: bytes) -> Any:
     try:
         value = decoder.decode(text)
     except json.JSONDecodeError as error:
-        raise _malformed(f"Line {error.lineno}, column {error.colno} is not valid JSON.") from None
+        message = f"Line {error.lineno}, column {error.colno} is not valid JSON."
+        raise PortalError("malformed_json", 400, message, data={"line": error.lineno, "column": error.colno}) from None
     if reader.flawed or _SURROGATE_ESCAPE.search(body):
         wrong = list(_flaws(value, ""))
         if wrong:
