@@ -33,12 +33,21 @@ def chromium() -> Iterator[Browser]:
 
 
 class Complaints(list[str]):
-    """What a browser complained about: scripts that failed, policies that were broken, files that are missing."""
+    """What a browser complained about: failed scripts, broken policies, files missing or from elsewhere."""
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__()
+        self._own = (base_url, "data:", "blob:")
 
     def watch(self, page: Page) -> None:
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.append(f"script: {error}"))
         page.on("response", self._response)
+        page.on("request", lambda request: self._address(request.url))
+
+    def _address(self, url: str) -> None:
+        if not url.startswith(self._own):
+            self.append(f"loads from elsewhere: {url}")
 
     def _console(self, message: ConsoleMessage) -> None:
         # A page with status 4xx is said on the console too; `_response` looks at those.
@@ -56,7 +65,7 @@ OpenPage = Callable[..., Page]
 @pytest.fixture
 def open_page(chromium: Browser, live_portal: Portal) -> Iterator[OpenPage]:
     """Opens a page in a browser of its own: `open_page(javascript=False, color_scheme="dark", ...)`."""
-    complaints = Complaints()
+    complaints = Complaints(live_portal.base_url)
     contexts: list[BrowserContext] = []
 
     def open_one(*, javascript: bool = True, **options: Any) -> Page:

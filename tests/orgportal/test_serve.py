@@ -135,7 +135,7 @@ def test_other_commands_use_the_running_database(serving: Serving) -> None:
     assert serving.pid_of("secantus") == database
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, pytest.param(signal.SIGHUP, marks=pytest.mark.long)])
 def test_asked_to_stop_it_leaves_no_process(own: Serving, number: int) -> None:
     own.start()
     processes = own.processes()

@@ -1,4 +1,4 @@
-"""kill -9 before and after every single database command of every lifecycle operation.
+"""kill -9 before and after every single database command of every lifecycle operation (every few in the suite).
 
 Each time the reconciler runs once, and then: the state is legal, `doctor` finds nothing, and the same call
 made again gives the right answer. The same with the database killed instead of the portal.
@@ -21,11 +21,14 @@ from orgportal.errors import PortalError
 from tenants import manager, service
 from tenants.documents import ACTIVE, now
 from tenants.lifecycle import doctor, reconcile
+from tests.effort import effort
 from tests.portals import ROOT
 from tests.servers import DatabaseServer
 from tests.wire.people import PASSWORD, access_of, principal_with, sign_up, token_of
 
 MORE_COMMANDS_THAN_ANY_OPERATION = 80
+EVERY = effort(short=4, full=1)
+EVERY_WITH_THE_DATABASE = effort(short=12, full=1)
 EMAIL = "owner@acme.example"
 RECORDS = [{"_id": number, "data": {"number": number}} for number in range(5)]
 SIGN_UP = {"organization_name": "Acme", "slug": None, "email": EMAIL, "password": PASSWORD, "origin": None}
@@ -153,8 +156,8 @@ def assert_delete_is_settled(token: str) -> None:
     assert records_of("owner@neighbour.example") == RECORDS
 
 
-def every_crash_point(try_once: Callable[[int, str], bool], *, step: int = 1) -> int:
-    """Call with command 1, 2, … before and after, until it no longer triggers; how many points there were."""
+def every_crash_point(try_once: Callable[[int, str], bool], *, step: int = EVERY) -> int:
+    """Call with command 1, 1 + `step`, … before and after, until it no longer triggers; how many points there were."""
     points = 0
     for when in ("before", "after"):
         for command in range(1, MORE_COMMANDS_THAN_ANY_OPERATION, step):
@@ -174,7 +177,7 @@ def test_a_sign_up_killed_at_any_command_is_whole_or_gone(crasher: Crasher) -> N
         assert_sign_up_is_settled()
         return bool(outcome["triggered"])
 
-    assert every_crash_point(try_once) >= 14
+    assert every_crash_point(try_once) >= 14 // EVERY
 
 
 def test_a_killed_sign_up_that_is_repeated_under_its_key_gives_the_first_organization(crasher: Crasher) -> None:
@@ -189,7 +192,7 @@ def test_a_killed_sign_up_that_is_repeated_under_its_key_gives_the_first_organiz
         assert again.account_id == accounts.first_owner(org_id=again.organization.id)
         return bool(outcome["triggered"])
 
-    assert every_crash_point(try_once) >= 14
+    assert every_crash_point(try_once) >= 14 // EVERY
 
 
 @pytest.mark.parametrize("renames_natively", [False, True], ids=["copying", "renameCollection"])
@@ -208,7 +211,7 @@ def test_a_rename_killed_at_any_command_keeps_every_record_under_one_name(
         assert_rename_is_settled()
         return bool(outcome["triggered"])
 
-    assert every_crash_point(try_once) >= 12
+    assert every_crash_point(try_once) >= 12 // EVERY
 
 
 def test_a_deletion_killed_at_any_command_ends_in_nothing(crasher: Crasher) -> None:
@@ -221,7 +224,7 @@ def test_a_deletion_killed_at_any_command_ends_in_nothing(crasher: Crasher) -> N
         assert_delete_is_settled(token)
         return bool(outcome["triggered"])
 
-    assert every_crash_point(try_once) >= 12
+    assert every_crash_point(try_once) >= 12 // EVERY
 
 
 class KilledDatabase:
@@ -254,34 +257,22 @@ def killed_database(database_server: Callable[..., DatabaseServer], settings: An
     database.forget_clients()
 
 
-def crash_database_during(operation: str, killed: KilledDatabase, step: int) -> None:
+@pytest.mark.parametrize("operation", ["sign_up", "rename", "delete"])
+def test_a_database_killed_at_any_command_loses_nothing(operation: str, killed_database: KilledDatabase) -> None:
     def try_once(command: int, when: str) -> bool:
         empty_the_database()
         if operation == "sign_up":
-            triggered = killed.crash(operation, command, when, input=SIGN_UP)
+            triggered = killed_database.crash(operation, command, when, input=SIGN_UP)
             assert_sign_up_is_settled()
             return triggered
         seed()
         token = token_of(EMAIL)
         change = {"slug": "bcme", "organization_name": "Bcme"}
-        triggered = killed.crash(operation, command, when, email=EMAIL, input=change)
+        triggered = killed_database.crash(operation, command, when, email=EMAIL, input=change)
         if operation == "rename":
             assert_rename_is_settled()
         else:
             assert_delete_is_settled(token)
         return triggered
 
-    assert every_crash_point(try_once, step=step) >= 14 // step
-
-
-@pytest.mark.parametrize("operation", ["sign_up", "rename", "delete"])
-def test_a_database_killed_at_every_fifth_command_loses_nothing(
-    operation: str, killed_database: KilledDatabase
-) -> None:
-    crash_database_during(operation, killed_database, step=5)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("operation", ["sign_up", "rename", "delete"])
-def test_a_database_killed_at_every_command_loses_nothing(operation: str, killed_database: KilledDatabase) -> None:
-    crash_database_during(operation, killed_database, step=1)
+    assert every_crash_point(try_once, step=EVERY_WITH_THE_DATABASE) >= 12 // EVERY_WITH_THE_DATABASE

@@ -1,4 +1,4 @@
-"""Two at once, fifty times each: sign-ups, renames, deletions, and writes and logins in the middle of them."""
+"""Two at once, fifty times each (ten in the suite): sign-ups, renames, deletions, writes, logins."""
 
 import threading
 from collections.abc import Callable
@@ -17,10 +17,11 @@ from orgportal.errors import PortalError
 from tenants import manager, service
 from tenants.documents import now
 from tenants.lifecycle import doctor, reconcile
+from tests.effort import effort
 from tests.portals import Portal
 from tests.wire.people import PASSWORD, access_of, principal_with, sign_up, token_of
 
-ROUNDS = 50
+ROUNDS = effort(short=10, full=50)
 SIGN_UPS_AT_ONCE = 40
 
 
@@ -145,7 +146,7 @@ class Writers:
 
 @pytest.mark.usefixtures("clean_database")
 def test_no_write_that_was_acknowledged_during_a_rename_is_lost() -> None:
-    per_organization = 10
+    per_organization = 5
     for name in range(ROUNDS // per_organization):
         email = f"owner@busy{name}.example"
         sign_up(f"Busy{name}")
