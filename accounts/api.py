@@ -10,7 +10,7 @@ from accounts import service
 from accounts.authentication import clear_session_cookie, require_principal
 from accounts.schemas import ChooseOrganization, Login, Me, Refresh, Tokens
 from orgportal.conventions import idempotent
-from orgportal.conventions.callers import MEMBERS
+from orgportal.conventions.callers import MEMBERS, WITH_KEYS
 from orgportal.conventions.schemas import IDEMPOTENCY_KEY, headers_of, problems
 
 router = Router(tags=["Authentication"])
@@ -75,7 +75,7 @@ def logout(request: HttpRequest, response: HttpResponse) -> Status[Any]:
     "/me",
     operation_id="whoami",
     summary="Who am I?",
-    auth=MEMBERS,
+    auth=WITH_KEYS,
     response={200: Me, **problems(401)},
 )
 def me(request: HttpRequest) -> Me:

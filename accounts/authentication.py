@@ -1,4 +1,4 @@
-"""From a request to the principal who made it, for cookie and token alike."""
+"""From a request to the principal who made it, for cookie, token and API key alike."""
 
 import re
 from dataclasses import dataclass
@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
-from accounts import sessions, tokens
+from accounts import api_keys, key_text, sessions, tokens
 from accounts.principal import Principal
+from accounts.scopes import ALL_SCOPES
 from accounts.sessions import LiveSession
 from orgportal.errors import unauthenticated
 
@@ -100,6 +101,8 @@ def _of_bearer(authorization: str) -> Principal | None:
     match = _BEARER.fullmatch(authorization)
     if match is None:
         return None
+    if key_text.looks_like_key(match[1]):
+        return api_keys.principal_with(match[1])
     try:
         claims = tokens.read_access(match[1])
     except tokens.BadToken:
@@ -133,4 +136,7 @@ def _principal(session: LiveSession, method: sessions.Kind) -> Principal:
         organization=session.organization,
         role=session.membership.role if session.membership else None,
         read_at=session.read_at,
+        scopes=ALL_SCOPES,
+        has_second_factor=session.has_second_factor,
+        sudo_until=session.sudo_until,
     )

@@ -14,15 +14,18 @@ from mongoengine import (
     EmbeddedDocument,
     EmbeddedDocumentListField,
     IntField,
+    ListField,
     ObjectIdField,
     StringField,
 )
 from pymongo import ASCENDING, IndexModel
 
 from accounts.roles import Role
+from accounts.scopes import SCOPES
 
 ACCOUNTS = "accounts"
 SESSIONS = "sessions"
+API_KEYS = "api_keys"
 
 INDEXES: dict[str, list[IndexModel]] = {
     ACCOUNTS: [
@@ -33,6 +36,11 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("account_id", ASCENDING)], name="account_id"),
         IndexModel([("org_id", ASCENDING)], name="org_id"),
         IndexModel([("expires_at", ASCENDING)], name="expires_at", expireAfterSeconds=0),
+    ],
+    API_KEYS: [
+        IndexModel([("org_id", ASCENDING), ("key_id", ASCENDING)], name="org_id_key_id", unique=True),
+        IndexModel([("account_id", ASCENDING)], name="account_id"),
+        IndexModel([("forget_at", ASCENDING)], name="forget_at", expireAfterSeconds=0),
     ],
 }
 
@@ -75,10 +83,35 @@ class SessionDocument(Document):
     org_id = ObjectIdField()
     generation = IntField(required=True, min_value=0)
     refresh = StringField(regex=r"\A([0-9a-f]{64})?\Z")
+    sudo_until = DateTimeField()
     created_at = DateTimeField(required=True)
     seen_at = DateTimeField(required=True)
     idle_until = DateTimeField(required=True)
     expires_at = DateTimeField(required=True)
+
+
+class ApiKeyDocument(Document):
+    """A key of an organization, made by an account; `id` is the digest of the key, `key_id` what people see.
+
+    `generation` is the maker's account's at that time, as with sessions. `forget_at` is when an expired key
+    vanishes from the list, too.
+    """
+
+    meta = {"collection": API_KEYS, "auto_create_index": False}  # noqa: RUF012 - MongoEngine reads it from the class
+
+    id = StringField(required=True, primary_key=True, regex=r"\A[0-9a-f]{64}\Z")
+    key_id = ObjectIdField(required=True)
+    org_id = ObjectIdField(required=True)
+    account_id = ObjectIdField(required=True)
+    generation = IntField(required=True, min_value=0)
+    name = StringField(required=True, max_length=100)
+    prefix = StringField(required=True, max_length=20)
+    scopes = ListField(StringField(choices=SCOPES), required=True)
+    role = StringField(required=True, choices=[role.value for role in Role])
+    created_at = DateTimeField(required=True)
+    expires_at = DateTimeField()
+    forget_at = DateTimeField()
+    used_at = DateTimeField()
 
 
 def new_document(kind: type[Document], identity: ObjectId | str, fields: Mapping[str, Any]) -> dict[str, Any]:

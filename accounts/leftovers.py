@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from accounts.documents import ACCOUNTS, SESSIONS
+from accounts.documents import ACCOUNTS, API_KEYS, SESSIONS
 from orgportal import database
 from orgportal.database import Document
 
@@ -33,6 +33,19 @@ def leftovers(*, organization_exists: Callable[[list[object]], set[object]]) -> 
                 yield f"a session of account {row['account_id']}", f"is for {row['org_id']}, which does not exist"
             if row["account_id"] not in accounts:
                 yield f"a session of account {row['account_id']}", "its account does not exist"
+    yield from _leftover_keys(organization_exists)
+
+
+def _leftover_keys(organization_exists: Callable[[list[object]], set[object]]) -> Iterator[tuple[str, str]]:
+    for batch in _batches(API_KEYS, {"key_id": 1, "account_id": 1, "org_id": 1}):
+        present = organization_exists([row["org_id"] for row in batch])
+        ids = {"$in": [row["account_id"] for row in batch]}
+        accounts = {row["_id"] for row in database.collection(ACCOUNTS).find({"_id": ids}, {"_id": 1})}
+        for row in batch:
+            if row["org_id"] not in present:
+                yield f"API key {row['key_id']}", f"is for {row['org_id']}, which does not exist"
+            if row["account_id"] not in accounts:
+                yield f"API key {row['key_id']}", "its maker's account does not exist"
 
 
 def _batches(collection: str, projection: Document) -> Iterator[list[Document]]:

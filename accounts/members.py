@@ -1,19 +1,19 @@
 """Accounts and their memberships: made, added, counted, and forgotten with an organization."""
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
-from accounts import passwords, sessions
+from accounts import api_keys, passwords, sessions
 from accounts.addresses import normalise_email
 from accounts.documents import ACCOUNTS, AccountDocument, new_document
 from accounts.roles import Role
+from accounts.texts import clean_line
 from accounts.tokens import now
 from orgportal import database
-from orgportal.errors import PortalError, invalid
+from orgportal.errors import PortalError
 
 MAX_NAME_LENGTH = 200
 _BATCH = 500
@@ -52,7 +52,7 @@ def prepare_account(*, email: str, password: str, name: str = "", words: Iterabl
     the input, 409 `email_taken`, 429 when too many passwords are hashed at once.
     """
     address = normalise_email(email)
-    called = _clean_name(name)
+    called = clean_line(name, path="name", longest=MAX_NAME_LENGTH)
     passwords.check_password_policy(password, (*words, address, address.partition("@")[0], called))
     if database.collection(ACCOUNTS).find_one({"email": address}, {"_id": 1}) is not None:
         raise _email_taken()
@@ -122,16 +122,24 @@ def forget_organization(*, org_id: ObjectId) -> Forgotten:
     """
     accounts = database.collection(ACCOUNTS)
     ended = sessions.end_all_of_organization(org_id)
+    api_keys.revoke_all_of_organization(org_id)
     removed, pulled = 0, 0
     while batch := [row["_id"] for row in accounts.find({"memberships.org_id": org_id}, {"_id": 1}).limit(_BATCH)]:
         for account_id in batch:
             if _delete_if_alone(account_id, org_id):
                 removed += 1
-                ended += sessions.end_all_of_account(account_id)
+                ended += forget_account(account_id=account_id)
             elif _pull_if_more(account_id, org_id):
                 pulled += 1
     ended += sessions.end_all_of_organization(org_id)
+    api_keys.revoke_all_of_organization(org_id)
     return Forgotten(accounts_removed=removed, memberships_removed=removed + pulled, sessions_removed=ended)
+
+
+def forget_account(*, account_id: ObjectId) -> int:
+    """Remove what hangs on an account that is gone; safe to repeat. How many sessions there were."""
+    api_keys.revoke_all_of_account(account_id)
+    return sessions.end_all_of_account(account_id)
 
 
 def _delete_if_alone(account_id: ObjectId, org_id: ObjectId) -> bool:
@@ -143,18 +151,6 @@ def _pull_if_more(account_id: ObjectId, org_id: ObjectId) -> bool:
     more = {"_id": account_id, "memberships.org_id": org_id, "memberships.1": {"$exists": True}}
     change = {"$pull": {"memberships": {"org_id": org_id}}, "$set": {"updated_at": now()}}
     return database.collection(ACCOUNTS).update_one(more, change).modified_count == 1
-
-
-def _clean_name(name: str) -> str:
-    if not isinstance(name, str):
-        raise invalid("name", "Use text for the name.")
-    cleaned = " ".join(unicodedata.normalize("NFC", name).split()) if len(name) <= 4 * MAX_NAME_LENGTH else name
-    if len(cleaned) > MAX_NAME_LENGTH:
-        raise invalid("name", f"Use at most {MAX_NAME_LENGTH} characters.")
-    # Categories of control, format, surrogate, private and unassigned characters; joiners belong to some scripts.
-    if any(unicodedata.category(c)[0] == "C" and c not in "\u200c\u200d" for c in cleaned):
-        raise invalid("name", "Use letters, marks, digits and punctuation only.")
-    return cleaned
 
 
 def _email_taken() -> PortalError:

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from accounts.principal import Principal
 from accounts.roles import Role
+from accounts.scopes import SCOPES, Scope
 from accounts.service import TokenPair
 from orgportal.conventions.schemas import OMITTABLE, Input, Problem
 
@@ -77,7 +78,8 @@ class Me(BaseModel):
         description="What the credential is for; null for a browser session that has still to choose."
     )
     role: Role | None = Field(description="The account's role in that organization.")
-    method: Literal["session", "token"] = Field(description="How the caller authenticated.")
+    method: Literal["session", "token", "key"] = Field(description="How the caller authenticated.")
+    scopes: list[Scope] = Field(description="What the credential is good for: an API key may lack some.")
 
     @classmethod
     def of(cls, principal: Principal) -> "Me":
@@ -90,6 +92,7 @@ class Me(BaseModel):
             else None,
             role=principal.role,
             method=principal.method,
+            scopes=[scope for scope in SCOPES if scope in principal.scopes],
         )
 
 

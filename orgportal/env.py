@@ -135,6 +135,27 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("ACCESS_TOKEN_SECONDS", "seconds", 900.0, "Lifetime of an access token."),
     Variable("REFRESH_IDLE_SECONDS", "seconds", 7 * 86400.0, "Lifetime of an unused refresh token."),
     Variable("REFRESH_ABSOLUTE_SECONDS", "seconds", 30 * 86400.0, "A chain of refreshed tokens ends after so long."),
+    Variable(
+        "GUESSES_PER_ACCOUNT",
+        "number",
+        10,
+        "Wrong passwords or codes for one account within `GUESS_WINDOW_SECONDS`. 0: no limit.",
+    ),
+    Variable("GUESSES_PER_ADDRESS", "number", 100, "The same for all accounts together from one network. 0: no limit."),
+    Variable("GUESS_WINDOW_SECONDS", "seconds", 900.0, "How long a wrong password or code counts."),
+    Variable(
+        "SIGNUPS_PER_ADDRESS",
+        "number",
+        "",
+        "Sign-ups from one network in an hour. 0: no limit. Unset: 100 in production, else no limit.",
+    ),
+    Variable(
+        "MAILS_PER_RECIPIENT", "number", 5, "Mails that one address can be sent on request in an hour. 0: no limit."
+    ),
+    Variable("MAIL_REQUESTS_PER_ADDRESS", "number", 50, "Mails that one network can ask for in an hour. 0: no limit."),
+    Variable(
+        "INVITATIONS_PER_ORGANIZATION", "number", 500, "Invitation mails of one organization in an hour. 0: no limit."
+    ),
     Variable("SUDO_SECONDS", "seconds", 600.0, "How long a password counts as just entered, for changes of security."),
     Variable(
         "API_KEY_MAX_DAYS", "number", 0, "API keys expire after so many days at the latest. 0: they need not expire."

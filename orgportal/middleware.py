@@ -96,6 +96,8 @@ def _log_request(request: HttpRequest, response: HttpResponse, started: float) -
     if principal is not None:
         fields["account"] = str(principal.account_id)
         fields["organization"] = str(principal.org_id or "")
+        if principal.key_id is not None:
+            fields["key"] = str(principal.key_id)
     routine = request.path.startswith(_ROUTINE) and response.status_code < 400
     (log.debug if routine else log.info)("request", **fields)
 

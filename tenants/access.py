@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from accounts.principal import Principal
 from accounts.roles import Role
+from accounts.scopes import Scope, require_scope
 from orgportal.errors import forbidden, not_found
 from tenants.documents import Organization
 
@@ -21,18 +22,22 @@ class Access:
     read_at: float
 
 
-def organization_access(*, principal: Principal, slug: str | None = None, needs: Role = Role.VIEWER) -> Access:
-    """Access to the organization that the principal's session or token is for.
+def organization_access(
+    *, principal: Principal, slug: str | None = None, needs: Role = Role.VIEWER, scope: Scope | None = None
+) -> Access:
+    """Access to the organization that the principal's session, token or API key is for.
 
     `slug` is what a URL names, None where the page takes it from the session. No query: the organization
     was read together with the credential. Raises PortalError 404 when the principal has no organization
-    or `slug` is another one (as for one that does not exist), 403 when the role is below `needs`.
+    or `slug` is another one (as for one that does not exist), 403 when the role is below `needs`, or an API key
+    lacks `scope`; None means that no key may do this, however it is scoped.
     """
     organization = principal.organization
     if not isinstance(organization, Organization) or principal.role is None:
         raise not_found()
     if slug is not None and slug != organization.slug:
         raise not_found()
+    require_scope(principal, scope)
     if not principal.role.covers(needs):
         raise forbidden()
     return Access(principal=principal, organization=organization, role=principal.role, read_at=principal.read_at)

@@ -8,8 +8,9 @@ from ninja.decorators import decorate_view
 
 from accounts.authentication import principal_of, require_principal
 from accounts.roles import Role
+from accounts.scopes import require_scope
 from orgportal.conventions import cursor_after, etag_of, expected_rev, idempotent, is_known, origin_of, read_cursor
-from orgportal.conventions.callers import ANYBODY, MEMBERS, OPTIONAL
+from orgportal.conventions.callers import ANYBODY, MEMBERS, OPTIONAL, WITH_KEYS
 from orgportal.conventions.schemas import (
     IDEMPOTENCY_KEY,
     IF_MATCH,
@@ -86,13 +87,14 @@ def _create(request: HttpRequest, body: NewOrganization) -> service.SignedUp:
     "",
     operation_id="list_organizations",
     summary="List my organizations",
-    auth=MEMBERS,
-    response={200: OrganizationList, **problems(401, 422)},
+    auth=WITH_KEYS,
+    response={200: OrganizationList, **problems(401, 403, 422)},
 )
 def list_organizations(request: HttpRequest, query: ListParameters) -> OrganizationList:
     """The organizations that the account belongs to, and its role in each."""
     after = read_cursor(query.cursor, listing=LISTING)
     principal = require_principal(request)
+    require_scope(principal, "organization")
     found = service.list_organizations(principal=principal, limit=query.limit, after=after)
     page = found[: query.limit]
     more = len(found) > query.limit
@@ -106,13 +108,13 @@ def list_organizations(request: HttpRequest, query: ListParameters) -> Organizat
     "/{org}",
     operation_id="get_organization",
     summary="Get an organization",
-    auth=MEMBERS,
-    response={200: OrganizationDetails, 304: None, **problems(401, 404)},
+    auth=WITH_KEYS,
+    response={200: OrganizationDetails, 304: None, **problems(401, 403, 404)},
     openapi_extra=headers_of(IF_NONE_MATCH, answers={200: ("ETag",), 304: ("ETag",)}),
 )
 def get_organization(request: HttpRequest, response: HttpResponse, org: Slug) -> Status[Any]:
     """The organization, where its data is and how much there is."""
-    access = organization_access(principal=require_principal(request), slug=org)
+    access = organization_access(principal=require_principal(request), slug=org, scope="organization")
     description = service.describe(access=access)
     details = OrganizationDetails.described(description)
     response["ETag"] = etag_of(description.organization, details.model_dump_json())
@@ -125,7 +127,7 @@ def get_organization(request: HttpRequest, response: HttpResponse, org: Slug) ->
     "/{org}",
     operation_id="update_organization",
     summary="Change an organization",
-    auth=MEMBERS,
+    auth=WITH_KEYS,
     response={200: Organization, 202: Organization, **problems(401, 403, 404, 409, 412, 413, 415, 422)},
     openapi_extra=headers_of(IF_MATCH, answers={200: ("ETag",), 202: ("ETag",)}),
 )
@@ -138,7 +140,7 @@ def update_organization(
     at the organization again, under its old slug, until it is gone from there. Tokens carry the slug: once it
     has changed, refresh them.
     """
-    access = organization_access(principal=require_principal(request), slug=org, needs=Role.ADMIN)
+    access = organization_access(principal=require_principal(request), slug=org, needs=Role.ADMIN, scope="organization")
     changed = service.update(
         access=access,
         organization_name=body.organization_name,

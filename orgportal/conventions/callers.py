@@ -1,4 +1,4 @@
-"""Who may call an operation of the API: an access token, a session cookie, or for some anybody."""
+"""Who may call an operation of the API: an access token, a session cookie, an API key, or for some anybody."""
 
 from typing import Any
 
@@ -10,18 +10,33 @@ from ninja.security.http import HttpAuthBase
 
 from accounts.authentication import principal_of
 from accounts.principal import Principal
+from accounts.scopes import require_person
 from orgportal.errors import PortalError
 
 
 class BearerToken(HttpAuthBase):
-    """`Authorization: Bearer <access token>`. A bad one is refused even beside a good cookie."""
+    """`Authorization: Bearer <access token>`. A bad one is refused even beside a good cookie, an API key with 403."""
 
     openapi_scheme = "bearer"
     openapi_bearerFormat = "JWT"
 
     def __call__(self, request: HttpRequest) -> Principal | None:
         principal = principal_of(request)
-        return principal if principal and principal.method != "session" else None
+        if principal is None or principal.method == "session":
+            return None
+        require_person(principal)
+        return principal
+
+
+class ApiKey(HttpAuthBase):
+    """`Authorization: Bearer <API key>`, where the operation's guard asks for a scope."""
+
+    openapi_scheme = "bearer"
+    openapi_bearerFormat = "orgp_live_…"
+
+    def __call__(self, request: HttpRequest) -> Principal | None:
+        principal = principal_of(request)
+        return principal if principal and principal.method == "key" else None
 
 
 class SessionCookie(APIKeyBase):
@@ -64,7 +79,9 @@ def _never(request: HttpRequest) -> HttpResponse:
     raise RuntimeError("only the check is called, never the middleware")
 
 
+# People only. An operation that a key may call takes WITH_KEYS, and gives its guard the scope that it needs.
 MEMBERS: list[Any] = [BearerToken(), SessionCookie()]
+WITH_KEYS: list[Any] = [ApiKey(), *MEMBERS]
 ANYBODY: list[Any] = [*MEMBERS, Anybody()]
 # For `openapi_extra`: adds "no credential" to the ways to call.
 OPTIONAL: dict[str, Any] = {"security": [{}]}

@@ -110,7 +110,7 @@ def _digest(purpose: str, *parts: str | bytes) -> str:
 
 def _claim_for(request: HttpRequest, key: str) -> Claim:
     principal = principal_of(request)
-    caller = str(principal.account_id) if principal else "anonymous"
+    caller = str(principal.key_id or principal.account_id) if principal else "anonymous"
     record_id = _digest("record", key, caller, request.method or "", request.path)
     return Claim(
         record_id=record_id,

@@ -149,6 +149,7 @@ def test_me_says_who_and_where_and_how() -> None:
         "organization": {"id": created["organization"]["id"], "organization_name": "Acme", "slug": "acme"},
         "role": "owner",
         "method": "token",
+        "scopes": ["records:read", "records:write", "members", "organization"],
     }
 
 
