@@ -45,6 +45,11 @@ def secret_key(data_dir: Path) -> str:
     return kept_once(data_dir / "secret_key", lambda: secrets.token_urlsafe(64))
 
 
+def audit_key(data_dir: Path) -> str:
+    """The portal's own key of the audit."""
+    return kept_once(data_dir / "audit_key", lambda: secrets.token_urlsafe(64))
+
+
 def signing_key(data_dir: Path) -> str:
     """The portal's own Ed25519 private key (PKCS 8, PEM) for tokens (RFC 8037)."""
     return kept_once(data_dir / "signing_key.pem", _new_signing_key)

@@ -1,0 +1,49 @@
+"""Every action that the audit knows, with what people read of it. An action that is not here cannot be written."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Action:
+    """Its dotted name, for programs and filters, and a phrase for people that says what was done or tried."""
+
+    name: str
+    phrase: str
+
+
+ACTIONS: tuple[Action, ...] = (
+    # The audit itself
+    Action("audit.begun", "A chain of entries was begun"),
+    Action("audit.ended", "A chain of entries was removed with its organization"),
+    Action("audit.torn", "The chain was found damaged, and went on"),
+    Action("audit.exported", "The audit was exported"),
+    # Logging in and out
+    Action("login.succeeded", "Logged in"),
+    Action("login.failed", "Failed to log in"),
+    Action("login.refused", "Was refused a login"),
+    Action("session.ended", "Logged out"),
+    Action("session.others_ended", "Ended the other sessions"),
+    Action("session.organization_chosen", "Went on in this organization"),
+    Action("token.issued", "Was issued tokens"),
+    Action("token.reuse_detected", "A refresh token was used twice, and its tokens were revoked"),
+    # The account
+    Action("password.changed", "Changed the password"),
+    # The second factor, and confirming a change of security
+    Action("second_factor.switched_on", "Switched the second factor on"),
+    Action("second_factor.switched_off", "Switched the second factor off"),
+    Action("second_factor.codes_renewed", "Made new recovery codes"),
+    Action("second_factor.code_failed", "Gave a wrong code of the second factor"),
+    Action("second_factor.recovery_used", "Logged in with a recovery code"),
+    Action("sudo.confirmed", "Entered the password again"),
+    Action("sudo.failed", "Entered a wrong password or code for a change of security"),
+    # The organization
+    Action("organization.policy_changed", "Changed what is demanded of members"),
+    Action("organization.created", "Created the organization"),
+    Action("organization.changed", "Changed the organization"),
+    Action("organization.renamed", "Changed the short name"),
+    Action("organization.deleted", "Deleted the organization"),
+    Action("organization.operation_finished", "Finished what a crash had interrupted"),
+    Action("organization.operation_undone", "Undid what a crash had interrupted"),
+)
+
+PHRASES = {action.name: action.phrase for action in ACTIONS}
