@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
-from accounts import api_keys, passwords, sessions
+from accounts import api_keys, audit, passwords, sessions
 from accounts.addresses import normalise_email
 from accounts.documents import ACCOUNTS, AccountDocument, new_document
 from accounts.roles import Role
@@ -133,6 +133,7 @@ def forget_organization(*, org_id: ObjectId) -> Forgotten:
                 pulled += 1
     ended += sessions.end_all_of_organization(org_id)
     api_keys.revoke_all_of_organization(org_id)
+    audit.forget(org_id)
     return Forgotten(accounts_removed=removed, memberships_removed=removed + pulled, sessions_removed=ended)
 
 

@@ -15,6 +15,7 @@ SIGNING_KEY = (
 PRODUCTION = {
     "SECRET_KEY": "kZ3vQ9xT1mB7cW5nR8pL2sD6fG4hJ0aYeUiOqXwErTyUuIo_PlKjHgFdSa",
     "JWT_PRIVATE_KEY": SIGNING_KEY,
+    "AUDIT_KEY": "wR7yN2bK9sV4dX6mC1fH8jL3pQ5tZ0gUeAiOuYrTbEwSxDcFvGhJnKmL",
     "SITE_URL": "https://portal.example",
     "MONGODB_URI": "mongodb://db.example/?replicaSet=rs0",
 }
@@ -40,7 +41,7 @@ def test_a_private_key_on_one_line_is_read_as_well() -> None:
     assert answer.returncode == 0, answer.stderr
 
 
-@pytest.mark.parametrize("missing", ["SECRET_KEY", "JWT_PRIVATE_KEY", "SITE_URL"])
+@pytest.mark.parametrize("missing", ["SECRET_KEY", "JWT_PRIVATE_KEY", "AUDIT_KEY", "SITE_URL"])
 def test_a_missing_setting_is_named(missing: str) -> None:
     answer = _check({name: value for name, value in PRODUCTION.items() if name != missing})
 
@@ -53,7 +54,7 @@ def test_all_missing_settings_are_named_at_once() -> None:
     answer = _check({"ORGPORTAL_ENV": "production"})
 
     assert answer.returncode == 1
-    assert "SECRET_KEY, JWT_PRIVATE_KEY, SITE_URL, MONGODB_URI" in answer.stderr
+    assert "SECRET_KEY, JWT_PRIVATE_KEY, AUDIT_KEY, SITE_URL, MONGODB_URI" in answer.stderr
 
 
 def test_a_weak_production_fails_the_check_with_an_id_and_a_hint() -> None:
