@@ -17,6 +17,7 @@ from tenants.access import Access
 from tenants.documents import ACTIVE, DELETING, RENAMING, Organization, now, organization_from
 from tenants.lifecycle import create, operation, reconcile, rename
 from tenants.lifecycle import delete as deletion
+from tenants.lifecycle import suspend as suspension
 from tenants.metadata import clean_metadata
 
 # How long the second of two equal requests waits for what the first one is creating.
@@ -280,11 +281,28 @@ def delete_as_operator(*, slug: str) -> None:
 
     Raises PortalError 404 when there is none, 503 `organization_busy` during another operation.
     """
-    row = database.collection("organizations").find_one({"names": slug})
-    if row is None or row["slug"] != slug:
-        raise not_found()
-    organization = organization_from(row)
+    organization = _by_slug(slug)
     deletion.delete(organization)
     while operation.load(organization.id) is not None:
         reconcile.run_due()
         time.sleep(0.2)
+
+
+def suspend_as_operator(*, slug: str) -> None:
+    """Close an organization: nothing of it authenticates until it is resumed, and nothing is removed.
+
+    Raises PortalError 404 when there is none, 503 `organization_busy` during another operation.
+    """
+    suspension.suspend(_by_slug(slug))
+
+
+def resume_as_operator(*, slug: str) -> None:
+    """Open a suspended organization again; raises as `suspend_as_operator` does."""
+    suspension.resume(_by_slug(slug))
+
+
+def _by_slug(slug: str) -> Organization:
+    row = database.collection("organizations").find_one({"names": slug})
+    if row is None or row["slug"] != slug:
+        raise not_found()
+    return organization_from(row)

@@ -10,7 +10,7 @@ from accounts import service as accounts
 from orgportal import database
 from orgportal.errors import not_found
 from tenants import belongings, manager, placement
-from tenants.documents import ACTIVE, DELETING, Organization, now
+from tenants.documents import ACTIVE, DELETING, SUSPENDED, Organization, now
 from tenants.lifecycle import operation
 from tenants.lifecycle.rename import refusal
 
@@ -19,7 +19,7 @@ DROPPED_AT_ONCE = 20_000
 
 
 def delete(organization: Organization) -> bool:
-    """Delete an active organization with everything that belongs to it.
+    """Delete an active or suspended organization with everything that belongs to it.
 
     True: data, metadata and credentials are gone, and its name is free after `quarantine_seconds`. False:
     the worker goes on. Raises PortalError 404 when it is being deleted already, 412 `stale` when it
@@ -38,7 +38,7 @@ def delete(organization: Organization) -> bool:
         },
         "$inc": {"epoch": 1},
     }
-    done = operation.change(organization, update, status=ACTIVE, rev=organization.rev)
+    done = operation.change(organization, update, status={"$in": [ACTIVE, SUSPENDED]}, rev=organization.rev)
     current = operation.load(organization.id)
     if current is None or (not done and current.status == DELETING):
         raise not_found()

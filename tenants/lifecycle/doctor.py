@@ -17,7 +17,7 @@ from accounts import service as accounts
 from orgportal import database
 from orgportal.indexes import missing_indexes
 from tenants import belongings, manager
-from tenants.documents import ACTIVE, Organization, Placement, now, organization_from
+from tenants.documents import ACTIVE, SUSPENDED, Organization, Placement, now, organization_from
 
 BATCH = 500
 NOBODY = ObjectId("0" * 24)
@@ -70,7 +70,7 @@ def _examine_organization(organization: Organization, at: datetime) -> Iterator[
     if where.cluster not in database.cluster_names():
         yield Finding(1, subject, f"its cluster {where.cluster!r} is not configured")
         return
-    if organization.status == ACTIVE:
+    if organization.status in {ACTIVE, SUSPENDED}:
         if where.collection != manager.collection_name(organization.slug):
             yield Finding(1, subject, f"its collection is {where.collection}")
         yield from _examine_collection(organization, subject)

@@ -228,6 +228,7 @@ CALLERS: Mapping[str, Callable[[], Caller]] = {
     "renaming": _owner_of("renaming"),
     "setting up": _owner_of("provisioning"),
     "deleting": _owner_of("deleting"),
+    "suspended": _owner_of("suspended"),
     "gone": _deleted,
     "removed": _removed,
     "password changed": _repassworded,

@@ -38,44 +38,44 @@ PUBLIC = {
 # credentials that do not count (any more), so that a page takes them for anonymous. The stranger owns another
 # organization than the path names.
 TABLE = """
-                                  anon view edit admi owne stra unde rena sett dele gone remo pass expi tamp both csrf
-GET /healthz                      200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200
-GET /readyz                       200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200
-GET /.well-known/jwks.json        200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200
-GET /api/v1/openapi.json          200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200
-GET /api/v1/docs                  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200
-POST /api/v1/auth/login           200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200
-POST /api/v1/auth/refresh         200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200
-POST /api/v1/auth/logout          401  204  204  204  204  204  204  204  401  401  401  401  401  401  401  401  403
-GET /api/v1/auth/me               401  200  200  200  200  200  200  200  401  401  401  401  401  401  401  401  200
-POST /api/v1/orgs signing up      201  201  201  201  201  201  201  201  mix  mix  mix  mix  mix  mix  mix  401  403
-POST /api/v1/orgs adding          401  201  201  201  201  201  201  201  401  401  401  401  401  401  401  401  403
-GET /api/v1/orgs                  401  200  200  200  200  200  200  200  401  401  401  401  401  401  401  401  200
-GET /api/v1/orgs/{org}            401  200  200  200  200  404  404  200  401  401  401  401  401  401  401  401  200
-PATCH /api/v1/orgs/{org}          401  403  403  200  200  404  404  503  401  401  401  401  401  401  401  401  403
-PATCH /api/v1/orgs/{org} renaming 401  403  403  200  200  404  404  503  401  401  401  401  401  401  401  401  403
-DELETE /api/v1/orgs/{org}         401  403  403  403  204  404  404  503  401  401  401  401  401  401  401  401  403
-GET /                             200  dash dash dash dash dash dash dash 200  200  200  200  200  200  200  200  dash
-POST /theme                       home home home home home home home home home home home home home home home home 403
-GET /login                        200  dash dash dash dash dash dash dash 200  200  200  200  200  200  200  401  dash
-POST /login                       dash dash dash dash dash dash dash dash dash dash dash dash dash dash dash 401  403
-POST /logout                      home home home home home home home home home home home home home home home 401  403
-GET /account                      logi 200  200  200  200  200  200  200  logi logi logi logi logi logi logi 401  200
-POST /account                     logi acco acco acco acco acco acco acco logi logi logi logi logi logi logi 401  403
-GET /signup                       200  new  new  new  new  new  new  new  200  200  200  200  200  200  200  401  new
-POST /signup                      dash dash dash dash dash dash dash dash dash dash dash dash dash dash dash 401  403
-GET /signup/name                  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200
-GET /new                          logi 200  200  200  200  200  200  200  logi logi logi logi logi logi logi 401  200
-POST /new                         logi dash dash dash dash dash dash dash logi logi logi logi logi logi logi 401  403
-GET /choose                       logi 200  200  200  200  200  200  200  logi logi logi logi logi logi logi 401  200
-POST /choose                      logi dash dash dash dash 404  dash dash logi logi logi logi logi logi logi 401  403
-GET /dashboard                    logi 200  200  200  200  200  choo prog logi logi logi logi logi logi logi 401  200
-GET /progress                     logi dash dash dash dash dash choo 200  logi logi logi logi logi logi logi 401  dash
-GET /settings                     logi 403  403  200  200  200  choo 200  logi logi logi logi logi logi logi 401  200
-POST /settings                    logi 403  403  sett sett 409  choo 503  logi logi logi logi logi logi logi 401  403
-GET /delete                       logi 403  403  403  200  200  choo 200  logi logi logi logi logi logi logi 401  200
-POST /delete                      logi 403  403  403  home 422  choo 503  logi logi logi logi logi logi logi 401  403
-"""
+                                  anon view edit admi owne stra unde rena sett dele susp gone remo pass expi tamp both csrf
+GET /healthz                      200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200
+GET /readyz                       200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200
+GET /.well-known/jwks.json        200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200
+GET /api/v1/openapi.json          200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200
+GET /api/v1/docs                  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200
+POST /api/v1/auth/login           200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200
+POST /api/v1/auth/refresh         200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200
+POST /api/v1/auth/logout          401  204  204  204  204  204  204  204  401  401  401  401  401  401  401  401  401  403
+GET /api/v1/auth/me               401  200  200  200  200  200  200  200  401  401  401  401  401  401  401  401  401  200
+POST /api/v1/orgs signing up      201  201  201  201  201  201  201  201  mix  mix  mix  mix  mix  mix  mix  mix  401  403
+POST /api/v1/orgs adding          401  201  201  201  201  201  201  201  401  401  401  401  401  401  401  401  401  403
+GET /api/v1/orgs                  401  200  200  200  200  200  200  200  401  401  401  401  401  401  401  401  401  200
+GET /api/v1/orgs/{org}            401  200  200  200  200  404  404  200  401  401  401  401  401  401  401  401  401  200
+PATCH /api/v1/orgs/{org}          401  403  403  200  200  404  404  503  401  401  401  401  401  401  401  401  401  403
+PATCH /api/v1/orgs/{org} renaming 401  403  403  200  200  404  404  503  401  401  401  401  401  401  401  401  401  403
+DELETE /api/v1/orgs/{org}         401  403  403  403  204  404  404  503  401  401  401  401  401  401  401  401  401  403
+GET /                             200  dash dash dash dash dash dash dash 200  200  200  200  200  200  200  200  200  dash
+POST /theme                       home home home home home home home home home home home home home home home home home 403
+GET /login                        200  dash dash dash dash dash dash dash 200  200  200  200  200  200  200  200  401  dash
+POST /login                       dash dash dash dash dash dash dash dash dash dash dash dash dash dash dash dash 401  403
+POST /logout                      home home home home home home home home home home home home home home home home 401  403
+GET /account                      logi 200  200  200  200  200  200  200  logi logi logi logi logi logi logi logi 401  200
+POST /account                     logi acco acco acco acco acco acco acco logi logi logi logi logi logi logi logi 401  403
+GET /signup                       200  new  new  new  new  new  new  new  200  200  200  200  200  200  200  200  401  new
+POST /signup                      dash dash dash dash dash dash dash dash dash dash dash dash dash dash dash dash 401  403
+GET /signup/name                  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200
+GET /new                          logi 200  200  200  200  200  200  200  logi logi logi logi logi logi logi logi 401  200
+POST /new                         logi dash dash dash dash dash dash dash logi logi logi logi logi logi logi logi 401  403
+GET /choose                       logi 200  200  200  200  200  200  200  logi logi logi logi logi logi logi logi 401  200
+POST /choose                      logi dash dash dash dash 404  dash dash logi logi logi logi logi logi logi logi 401  403
+GET /dashboard                    logi 200  200  200  200  200  choo prog logi logi logi logi logi logi logi logi 401  200
+GET /progress                     logi dash dash dash dash dash choo 200  logi logi logi logi logi logi logi logi 401  dash
+GET /settings                     logi 403  403  200  200  200  choo 200  logi logi logi logi logi logi logi logi 401  200
+POST /settings                    logi 403  403  sett sett 409  choo 503  logi logi logi logi logi logi logi logi 401  403
+GET /delete                       logi 403  403  403  200  200  choo 200  logi logi logi logi logi logi logi logi 401  200
+POST /delete                      logi 403  403  403  home 422  choo 503  logi logi logi logi logi logi logi logi 401  403
+"""  # noqa: E501
 
 # After these outcomes the caller goes on to the next route, and nothing may have changed.
 REFUSALS = {"400", "401", "403", "404", "409", "422", "503", "logi", "choo"}
