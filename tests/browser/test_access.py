@@ -8,9 +8,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, ViewportSize, expect
 
+from tenants.documents import now
 from tests.browser.conftest import OpenPage
 from tests.browser.people import sign_up
 from tests.effort import FULL
+from tests.portals import Portal
 
 pytestmark = pytest.mark.browser
 Theme = Literal["light", "dark"]
@@ -85,6 +87,34 @@ def test_open_menus_have_no_serious_fault(open_page: OpenPage, unused: Callable[
     for menu in page.locator("details[data-menu] > summary").all():
         menu.click()
         assert serious_findings(page) == []
+
+
+def test_progress_and_refusals_have_no_serious_fault(
+    open_page: OpenPage, unused: Callable[[str], str], live_portal: Portal
+) -> None:
+    page = open_page()
+    slug = unused("moving")
+    sign_up(page, slug)
+    # The stale form of somebody who was overtaken: 412 with what changed meanwhile.
+    page.goto("/settings")
+    with live_portal.mongo() as mongo:
+        organizations = mongo[live_portal.database]["organizations"]
+        organizations.update_one({"slug": slug}, {"$set": {"name": "Overtaken"}, "$inc": {"rev": 1}})
+        page.get_by_role("button", name="Save the settings").click()
+        expect(page.get_by_text("It is now called “Overtaken”")).to_be_visible()
+        assert serious_findings(page) == []
+        target = {"slug": f"{slug}_next", "changes": {}}
+        pending = {"op": "rename", "step": "fenced", "holder": "nobody", "since": now(), "target": target}
+        organizations.update_one({"slug": slug}, {"$set": {"status": "renaming", "pending": pending}})
+        page.goto("/progress")
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        assert serious_findings(page) == []
+        # During a rename settings are refused with 503.
+        page.goto("/settings")
+        page.get_by_role("button", name="Save the settings").click()
+        expect(page.get_by_role("alert")).to_be_visible()
+        assert serious_findings(page) == []
+        organizations.update_one({"slug": slug}, {"$set": {"status": "active", "pending": None}})
 
 
 def background(page: Page) -> str:
