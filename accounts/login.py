@@ -1,19 +1,24 @@
 """Logging in: an email and a password become an account, and an organization to work in."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bson import ObjectId
 
-from accounts import passwords, sessions
+from accounts import guessing, notices, passwords, sessions
 from accounts.addresses import normalise_email
+from accounts.devices import Device
 from accounts.directory import OrganizationFacts, directory
 from accounts.documents import ACCOUNTS
+from accounts.factors import codes, pending
+from accounts.factors.codes import RightCode
 from accounts.principal import Membership, Principal
 from accounts.roles import Role
 from orgportal import database
 from orgportal.errors import PortalError, invalid
+
+_FOUND = {"password": 1, "email": 1, "generation": 1, "memberships": 1, **codes.FIELDS}
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,13 @@ class LoggedIn:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """A login whose password was right, and that wants a code. `secret` is for the browser's cookie."""
+
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class OrganizationChoice:
     """An open organization of an account, and the account's role in it."""
 
@@ -36,26 +48,117 @@ class OrganizationChoice:
     role: Role
 
 
-def log_in(*, email: str, password: str, org_slug: str | None = None, choose_later: bool = False) -> LoggedIn:
-    """Check an email and a password, and find the organization to work in.
+def log_in(
+    *,
+    email: str,
+    password: str,
+    org_slug: str | None = None,
+    choose_later: bool = False,
+    otp: str | None = None,
+    device: Device | None = None,
+) -> LoggedIn:
+    """Check an email, a password and the code of a second factor where there is one; find the organization to work in.
 
     Raises PortalError 401 `invalid_credentials` in the same words and after the same work for an unknown
-    address, a wrong password, and an account without such an open organization; 409
-    `choose_organization` (data: `organizations`) when there are several and neither `org_slug` nor
-    `choose_later` says what to do; 429 when too many passwords are checked at once. A hash of a lower
-    cost than today's is replaced.
+    address, a wrong password, and an account without such an open organization; after a right password 401
+    `otp_required` or `invalid_otp`, and 409 `choose_organization` (data: `organizations`) when there are several
+    and neither `org_slug` nor `choose_later` says what to do (the code is then still good); 429
+    `too_many_attempts` over the limits of `accounts.guessing`, `too_many_logins` when too many passwords are
+    checked at once. `device` is where the attempt comes from. A hash of a lower cost than today's is replaced.
     """
-    if not isinstance(password, str) or not isinstance(org_slug, str | None):
+    if not isinstance(org_slug, str | None) or not isinstance(otp, str | None):
         raise invalid("password", "Use text.")
+    account = password_holder(email=email, password=password, device=device)
+    if not codes.is_on(account):
+        return logged_in(account, org_slug=org_slug, choose_later=choose_later)
+    if otp is None:
+        raise codes.otp_required()
+    right = check_code(account, otp, device=device)
+    found = logged_in(account, org_slug=org_slug, choose_later=choose_later)
+    _use_up(right, account)
+    return found
+
+
+def begin(*, email: str, password: str, device: Device | None, wishes: Mapping[str, Any]) -> LoggedIn | Waiting:
+    """The first step of a login in a browser: done, unless the account has a second factor.
+
+    Then the login waits for a code, and keeps `wishes` until then. Raises as `log_in`.
+    """
+    account = password_holder(email=email, password=password, device=device)
+    if not codes.is_on(account):
+        return logged_in(account, org_slug=None, choose_later=True)
+    secret = pending.begin(account_id=account["_id"], generation=account["generation"], wishes=wishes)
+    return Waiting(secret)
+
+
+def finish(*, secret: str, otp: str, device: Device | None) -> tuple[LoggedIn, Mapping[str, Any]]:
+    """The second step: a code for the login that waits, and the wishes that it was begun with.
+
+    Raises PortalError 409 `login_expired` when none waits (any more), 401 `invalid_otp`, 429.
+    """
+    waiting = pending.find(secret) if secret else None
+    if waiting is None:
+        raise login_expired()
+    account = database.collection(ACCOUNTS).find_one({"_id": waiting.account_id}, _FOUND)
+    if account is None or account["generation"] != waiting.generation or not codes.is_on(account):
+        raise login_expired()
+    right = check_code(account, otp, device=device)
+    found = logged_in(account, org_slug=None, choose_later=True)
+    _use_up(right, account)
+    if not pending.end(waiting):
+        raise login_expired()
+    return found, waiting.wishes
+
+
+def is_waiting(*, secret: str) -> bool:
+    """Whether a login waits for a code with this secret."""
+    return bool(secret) and pending.find(secret) is not None
+
+
+def password_holder(*, email: str, password: str, device: Device | None) -> Mapping[str, Any]:
+    """The document of the account whose email and password these are; the guess is counted. Raises as `log_in`."""
+    if not isinstance(password, str):
+        raise invalid("password", "Use text.")
+    attempt = guessing.password_attempt(email=email, device=device)
     account = _account_of(email)
-    matches, better_hash = passwords.verify_and_upgrade(password, account["password"] if account else None)
+    matches, better_hash = passwords.verify_and_upgrade(
+        password, account["password"] if account else None, count=attempt.count
+    )
     if account is None or not matches:
         raise invalid_credentials()
+    attempt.forgive()
     if better_hash is not None:
         # Compare-and-set: a password that was changed meanwhile must not come back.
         database.collection(ACCOUNTS).update_one(
             {"_id": account["_id"], "password": account["password"]}, {"$set": {"password": better_hash}}
         )
+    return account
+
+
+def check_code(account: Mapping[str, Any], otp: str, *, device: Device | None) -> RightCode:
+    """The code, still to be used up; the guess is counted. Raises PortalError 401 `invalid_otp`, 429."""
+    attempt = guessing.code_attempt(account_id=account["_id"], email=account["email"], device=device)
+    attempt.count()
+    right = codes.right_code(account, otp)
+    if right is None:
+        raise codes.invalid_otp()
+    attempt.forgive()
+    return right
+
+
+def _use_up(right: RightCode, account: Mapping[str, Any]) -> None:
+    if not right.is_recovery:
+        if not codes.use_up(right):
+            raise codes.invalid_otp()
+        return
+    left = str(len(account["secrets"]["recovery"]) - 1)
+    with notices.announced(kind="recovery_code_used", account_ids=[account["_id"]], details={"left": left}):
+        if not codes.use_up(right):
+            raise codes.invalid_otp()
+
+
+def logged_in(account: Mapping[str, Any], *, org_slug: str | None, choose_later: bool) -> LoggedIn:
+    """The account with the organization to work in, once everything that was asked for is found right."""
     memberships = sessions.memberships_of(account)
     return LoggedIn(
         account_id=account["_id"],
@@ -88,8 +191,7 @@ def _account_of(email: str) -> Mapping[str, Any] | None:
         address = normalise_email(email)
     except PortalError:
         address = ""
-    found = {"password": 1, "email": 1, "generation": 1, "memberships": 1}
-    return database.collection(ACCOUNTS).find_one({"email": address}, found)
+    return database.collection(ACCOUNTS).find_one({"email": address}, _FOUND)
 
 
 def _pick(
@@ -127,3 +229,8 @@ def _choose(found: list[OrganizationChoice]) -> PortalError:
 def invalid_credentials() -> PortalError:
     """The one answer to every login that fails."""
     return PortalError("invalid_credentials", 401, "This email and password do not belong together.")
+
+
+def login_expired() -> PortalError:
+    """409: the password was right, but too long ago, or it was changed meanwhile."""
+    return PortalError("login_expired", 409, "This took too long. Log in again.")

@@ -6,7 +6,7 @@ that anybody would guess about this very account.
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from django.conf import settings
@@ -17,6 +17,7 @@ from accounts.gate import gate
 from orgportal.errors import invalid
 
 MIN_LENGTH = 15  # one factor only; NIST 800-63B allows 8 where a second one is asked for
+MIN_LENGTH_WITH_FACTOR = 8
 MAX_LENGTH = 128
 SHORTEST_REMAINDER = 8
 SHORTEST_WORD = 3
@@ -49,16 +50,21 @@ def verify(password: str, encoded: str | None) -> bool:
     return matches
 
 
-def verify_and_upgrade(password: str, encoded: str | None) -> tuple[bool, str | None]:
+def verify_and_upgrade(
+    password: str, encoded: str | None, *, count: Callable[[], None] | None = None
+) -> tuple[bool, str | None]:
     """Whether the password matches, and the hash to store instead when the cost was raised since.
 
     Every call that does not match does the work of one hash at today's cost, whether the account exists
-    or not. Raises PortalError 429 when too many are hashed at once.
+    or not. `count` is called once it is this call's turn, and may refuse: so nothing is compared uncounted, and
+    nothing is counted that waits. Raises PortalError 429 when too many are hashed at once.
     """
     hasher = ConfiguredBcryptHasher()
     usable = _is_possible(password)
     text = _normalised(password) if usable else ""
     with gate().slot():
+        if count is not None:
+            count()
         if encoded is None or not usable:
             hasher.encode(text, hasher.salt())
             return False, None
@@ -73,10 +79,11 @@ def needs_upgrade(encoded: str) -> bool:
     return ConfiguredBcryptHasher().must_update(encoded)
 
 
-def check_password_policy(password: str, words: Iterable[str] = ()) -> None:
+def check_password_policy(password: str, words: Iterable[str] = (), *, minimum: int = MIN_LENGTH) -> None:
     """Accept a new password or raise PortalError 422 that says (path `password`) what is wrong.
 
-    `words` are what anybody would try first for this account: the email, the organization's name.
+    `words` are what anybody would try first for this account: the email, the organization's name. `minimum` is
+    for accounts with a second factor, and for organizations that want more (`accounts.password_rules`).
     """
     if not isinstance(password, str):
         raise invalid("password", "Use text for the password.")
@@ -84,12 +91,17 @@ def check_password_policy(password: str, words: Iterable[str] = ()) -> None:
         raise invalid("password", f"Use at most {MAX_LENGTH} characters.")
     if not _is_possible(password):
         raise invalid("password", "Use text for the password.")
-    if len(_normalised(password)) < MIN_LENGTH:
-        raise invalid("password", f"Use at least {MIN_LENGTH} characters; a few unrelated words are easy to remember.")
+    if length_of(password) < minimum:
+        raise invalid("password", f"Use at least {minimum} characters; a few unrelated words are easy to remember.")
     if _is_common(password):
         raise invalid("password", "This password is one of the first that anybody would try.")
     if _leans_on(password, words):
         raise invalid("password", "This password is little more than your email, name or organization.")
+
+
+def length_of(password: str) -> int:
+    """How long a password counts as: characters in the form in which it is hashed."""
+    return len(_normalised(password))
 
 
 def _hash(password: str) -> str:

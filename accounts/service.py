@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from bson import ObjectId
 from django.conf import settings
 
-from accounts import passwords, sessions, tokens
+from accounts import devices, passwords, sessions, sudo, tokens
 from accounts.addresses import normalise_email
 from accounts.directory import OrganizationFacts
 from accounts.documents import ACCOUNTS
@@ -18,6 +18,7 @@ from accounts.leftovers import leftovers
 from accounts.login import (
     LoggedIn,
     OrganizationChoice,
+    Waiting,
     choices,
     choose_first,
     invalid_credentials,
@@ -91,9 +92,12 @@ def open_session(*, logged_in: LoggedIn, replaces: Principal | None = None) -> s
         account_id=logged_in.account_id,
         org_id=logged_in.organization.id if logged_in.organization else None,
         generation=logged_in.generation,
+        sudo_until=sudo.from_now(),
     )
     if secret is None:
         raise invalid_credentials()
+    devices.remember_place(logged_in.email)
+    familiar.note_login(account_id=logged_in.account_id)
     return secret
 
 
@@ -119,6 +123,7 @@ def choose_organization(*, principal: Principal, slug: str) -> str:
         org_id=chosen.id,
         generation=old.generation,
         created_at=old.created_at,
+        sudo_until=old.sudo_until,
     )
     if secret is None:
         raise unauthenticated()
@@ -146,9 +151,12 @@ def issue_tokens(*, logged_in: LoggedIn) -> TokenPair:
         org_id=logged_in.organization.id,
         generation=logged_in.generation,
         refresh=tokens.digest(token_id),
+        sudo_until=sudo.from_now(),
     )
     if until is None:
         raise invalid_credentials()
+    devices.remember_place(logged_in.email)
+    familiar.note_login(account_id=logged_in.account_id)
     membership = next(one for one in logged_in.memberships if one.org_id == logged_in.organization.id)
     return _pair(logged_in.account_id, logged_in.organization, membership, session_id, token_id, until)
 
@@ -210,15 +218,20 @@ def change_password(*, principal: Principal, current: str, new: str, words: Iter
         raise unauthenticated()
     if not passwords.verify(current, account["password"]):
         raise invalid("current", "This is not your current password.")
-    outcome = accounts.update_one(
-        {"_id": principal.account_id, "password": account["password"], "generation": account["generation"]},
-        {"$set": {"password": passwords.hash_password(new), "updated_at": tokens.now()}, "$inc": {"generation": 1}},
-    )
-    if outcome.matched_count == 0:
-        raise PortalError("password_changed", 409, "The password was changed by somebody else just now.")
+    hashed = passwords.hash_password(new)
+    with notices.announced(kind="password_changed", account_ids=[principal.account_id]):
+        outcome = accounts.update_one(
+            {"_id": principal.account_id, "password": account["password"], "generation": account["generation"]},
+            {"$set": {"password": hashed, "updated_at": tokens.now()}, "$inc": {"generation": 1}},
+        )
+        if outcome.matched_count == 0:
+            raise PortalError("password_changed", 409, "The password was changed by somebody else just now.")
     sessions.end_all_of_account(principal.account_id)
     secret = sessions.open_browser_session(
-        account_id=principal.account_id, org_id=principal.org_id, generation=account["generation"] + 1
+        account_id=principal.account_id,
+        org_id=principal.org_id,
+        generation=account["generation"] + 1,
+        sudo_until=sudo.from_now(),
     )
     if secret is None:
         raise unauthenticated()

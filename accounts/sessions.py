@@ -34,6 +34,7 @@ class LiveSession:
     kind: Kind
     account_id: ObjectId
     email: str
+    email_verified: bool
     generation: int
     memberships: tuple[Membership, ...]
     organization: OrganizationFacts | None
@@ -42,6 +43,8 @@ class LiveSession:
     seen_at: datetime
     expires_at: datetime
     read_at: float
+    has_second_factor: bool
+    sudo_until: datetime | None
 
 
 def new_secret() -> str:
@@ -58,12 +61,13 @@ def insert(
     generation: int,
     refresh: str = "",
     created_at: datetime | None = None,
+    sudo_until: datetime | None = None,
 ) -> datetime | None:
     """Store a session and return when it ends at the latest; None, and no session, if it would not count.
 
     `generation` is the account's when the password was checked: a password that has changed since, or an
     organization that is being deleted, makes the session count for nothing. `created_at` is given by a
-    session that carries on an earlier one.
+    session that carries on an earlier one; until `sudo_until` its password counts as just entered.
     """
     moment = now()
     begun = created_at or moment
@@ -74,6 +78,7 @@ def insert(
         "org_id": org_id,
         "generation": generation,
         "refresh": refresh,
+        "sudo_until": sudo_until,
         "created_at": begun,
         "seen_at": moment,
         "idle_until": moment + idle,
@@ -89,7 +94,12 @@ def insert(
 
 
 def open_browser_session(
-    *, account_id: ObjectId, org_id: ObjectId | None, generation: int, created_at: datetime | None = None
+    *,
+    account_id: ObjectId,
+    org_id: ObjectId | None,
+    generation: int,
+    created_at: datetime | None = None,
+    sudo_until: datetime | None = None,
 ) -> str | None:
     """A new browser session's secret, for its cookie; None if the session would not count (see `insert`)."""
     secret = new_secret()
@@ -100,6 +110,7 @@ def open_browser_session(
         org_id=org_id,
         generation=generation,
         created_at=created_at,
+        sudo_until=sudo_until,
     )
     return secret if until else None
 
@@ -117,7 +128,7 @@ def live(session_id: str) -> LiveSession | None:
             {"$lookup": {"from": ACCOUNTS, "localField": "account_id", "foreignField": "_id", "as": "account"}},
             # Unwound first: the embedded database does not look into an array to leave a field out.
             {"$unwind": "$account"},
-            {"$project": {"account.password": 0}},
+            {"$project": {"account.password": 0, "account.secrets": 0}},
             *directory().join("org_id", "organization"),
         ]
     )
@@ -147,9 +158,22 @@ def rotate(*, session_id: str, old: str, new: str) -> bool:
     return outcome.matched_count == 1
 
 
+def extend_sudo(session_id: str, until: datetime) -> bool:
+    """Note until when the password counts as just entered. False: the session is gone."""
+    update = {"$set": {"sudo_until": until}}
+    return database.collection(SESSIONS).update_one({"_id": session_id}, update).matched_count == 1
+
+
 def end(session_id: str) -> bool:
     """End a session, and with it every token that carries its id. Whether it was there."""
     return database.collection(SESSIONS).delete_one({"_id": session_id}).deleted_count == 1
+
+
+def carry_on(session_id: str, *, account_id: ObjectId, generation: int) -> None:
+    """End every other session and token of an account, and let this session count in its new generation."""
+    collection = database.collection(SESSIONS)
+    collection.update_one({"_id": session_id, "account_id": account_id}, {"$set": {"generation": generation}})
+    collection.delete_many({"account_id": account_id, "_id": {"$ne": session_id}})
 
 
 def end_all_of_account(account_id: ObjectId) -> int:
@@ -197,6 +221,7 @@ def _read(row: Mapping[str, Any], read_at: float) -> LiveSession | None:
         kind=row["kind"],
         account_id=account["_id"],
         email=account["email"],
+        email_verified=account.get("email_verified_at") is not None,
         generation=account["generation"],
         memberships=memberships,
         organization=organization,
@@ -205,6 +230,8 @@ def _read(row: Mapping[str, Any], read_at: float) -> LiveSession | None:
         seen_at=row["seen_at"],
         expires_at=row["expires_at"],
         read_at=read_at,
+        has_second_factor="second_factor" in account,
+        sudo_until=row.get("sudo_until"),
     )
 
 

@@ -9,8 +9,12 @@ from orgportal import database
 
 DECLARED_IN = (
     "accounts.documents.INDEXES",
+    "accounts.throttle.INDEXES",
+    "accounts.devices.INDEXES",
+    "accounts.factors.pending.INDEXES",
     "accounts.mail.queue.INDEXES",
     "accounts.links.INDEXES",
+    "accounts.invitations.documents.INDEXES",
     "accounts.audit.entries.INDEXES",
     "tenants.documents.INDEXES",
     "orgportal.conventions.INDEXES",
