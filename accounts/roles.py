@@ -1,6 +1,13 @@
-"""What a member of an organization may do, as an ordered list of roles."""
+"""What a member of an organization may do: the roles in their order, and the least role for every action.
 
+`ACTIONS` is where this is decided. docs/roles.md is made from it by `manage.py roles --write-docs`, and the
+authorization test holds every route of the portal against it.
+"""
+
+from dataclasses import dataclass
 from enum import Enum
+
+from accounts.scopes import Scope
 
 
 class Role(str, Enum):
@@ -19,3 +26,31 @@ class Role(str, Enum):
     def at_most(self, other: "Role") -> "Role":
         """The lesser of the two."""
         return self if other.covers(self) else other
+
+
+@dataclass(frozen=True)
+class Action:
+    """What may be done, the least role that may, and the scope that lets an API key do it (None: no key may)."""
+
+    name: str
+    phrase: str
+    needs: Role
+    scope: Scope | None = None
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action("organization.see", "See the organization, its figures and its metadata", Role.VIEWER, "organization"),
+    Action("organization.change", "Change its name, short name and metadata", Role.ADMIN, "organization"),
+    Action("organization.delete", "Delete the organization with everything in it", Role.OWNER),
+    Action("organization.transfer", "Hand the ownership over to another member", Role.OWNER),
+    Action("records.read", "Find, count, read and export records", Role.VIEWER, "records:read"),
+    Action("records.write", "Create, change, delete and import records", Role.EDITOR, "records:write"),
+    Action("members.see", "See who the members are", Role.VIEWER, "members"),
+    Action("members.change", "Change roles up to one's own, and remove members", Role.ADMIN, "members"),
+    Action("members.leave", "Leave the organization", Role.VIEWER),
+    Action("keys.see", "See the API keys", Role.ADMIN),
+    Action("keys.make", "Make API keys that may do at most what one may do oneself", Role.ADMIN),
+    Action("keys.revoke", "Revoke API keys", Role.ADMIN),
+)
+
+ACTION: dict[str, Action] = {action.name: action for action in ACTIONS}

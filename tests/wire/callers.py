@@ -16,13 +16,16 @@ from bson import ObjectId
 from django.conf import settings
 from django.test import Client
 
+from accounts import api_keys
 from accounts.roles import Role
+from accounts.scopes import ALL_SCOPES, SCOPES, Scope, effective
 from accounts.tokens import now
 from orgportal import database
 from tests.accounts.cast import (
     a_session,
     an_account,
     an_organization,
+    by_token,
     change_account,
     change_organization,
     tokens_of,
@@ -216,6 +219,91 @@ def _without_csrf_token() -> Caller:
     caller.token, caller.csrf = "", False
     return caller
 
+
+@dataclass(frozen=True)
+class Credential:
+    """What an API key is: its role and scopes in effect, whether it counts, whether it is another organization's."""
+
+    make: Callable[[], Caller]
+    role: Role = Role.OWNER
+    scopes: frozenset[Scope] = ALL_SCOPES
+    counts: bool = True
+    is_stranger: bool = False
+
+
+def _key_of(role: Role = Role.OWNER, *scopes: Scope, **more: Any) -> Callable[[], Caller]:
+    """A caller with nothing but an API key, made by a member of that role."""
+
+    def make() -> Caller:
+        caller = _member(role)
+        principal = by_token(caller.token)
+        assert principal is not None
+        made = api_keys.make_key(principal=principal, name="Nightly job", scopes=scopes or SCOPES, **more)
+        caller.token, caller.cookie = made.text, ""
+        return caller
+
+    return make
+
+
+def _key_after(change: Callable[[Caller], object]) -> Callable[[], Caller]:
+    """A caller with an owner's API key to which something has happened since."""
+
+    def make() -> Caller:
+        caller = _key_of()()
+        change(caller)
+        return caller
+
+    return make
+
+
+def _key_change(**fields: Any) -> Callable[[Caller], object]:
+    return lambda caller: database.collection("api_keys").update_many({"org_id": caller.org_id}, {"$set": fields})
+
+
+def _mistyped(caller: Caller) -> None:
+    caller.token = caller.token[:-1] + ("A" if caller.token[-1] != "A" else "B")
+
+
+def _with_scope(scope: Scope) -> Credential:
+    return Credential(_key_of(Role.OWNER, scope), scopes=effective([scope]))
+
+
+def _of_role(role: Role) -> Credential:
+    return Credential(_key_of(role), role=role)
+
+
+def _gone_key(change: Callable[[Caller], object]) -> Credential:
+    return Credential(_key_after(change), counts=False)
+
+
+def _set_role(role: Role) -> Callable[[Caller], object]:
+    return lambda caller: change_account(caller.account_id, {"$set": {"memberships.0.role": role.value}})
+
+
+def _strange_key() -> Caller:
+    caller = _key_of()()
+    caller.facts["org"] = f"acme_{ObjectId()}"
+    an_organization(caller.facts["org"])
+    return caller
+
+
+# Callers of the API with a key; those of a scope alone are an owner's.
+KEY_CALLERS: Mapping[str, Credential] = {
+    **{f"key {scope}": _with_scope(scope) for scope in SCOPES},
+    **{f"key of {role.value}": _of_role(role) for role in Role},
+    "key of one demoted": Credential(_key_after(_set_role(Role.VIEWER)), role=Role.VIEWER),
+    "key of a stranger": Credential(_strange_key, is_stranger=True),
+    "key expired": _gone_key(_key_change(expires_at=now() - timedelta(seconds=1))),
+    "key revoked": _gone_key(lambda caller: api_keys.revoke_all_of_organization(caller.org_id)),
+    "key of one removed": _gone_key(
+        lambda caller: change_account(caller.account_id, {"$pull": {"memberships": {"org_id": caller.org_id}}})
+    ),
+    "key before a new password": _gone_key(
+        lambda caller: change_account(caller.account_id, {"$inc": {"generation": 1}})
+    ),
+    "key to one deleting": _gone_key(lambda caller: change_organization(caller.org_id, status="deleting")),
+    "key mistyped": _gone_key(_mistyped),
+}
 
 CALLERS: Mapping[str, Callable[[], Caller]] = {
     "anonymous": _anonymous,

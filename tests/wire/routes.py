@@ -5,7 +5,7 @@ the OpenAPI document, so that no route escapes the tests that go through it.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -20,15 +20,23 @@ SAFE = ("GET", "HEAD")
 class Route:
     """One method of one address. `{…}` in path and values is filled in from who calls (see `filled`).
 
-    `spends`: after a success the caller's credentials, or what the path names, are not what they were.
+    `allows`: an action of `accounts.roles.ACTIONS`, or "everybody", "visitors" (who is logged in is led on), "accounts"
+    (whoever is logged in). `ok` is the outcome where it is allowed, `but` what differs for some callers; the rest of
+    the authorization table follows (see `tests.wire.promises`). `keys` is said where `allows` is no action: whether
+    API keys may call it, or the scope that they need. `spends`: after a success the caller's credentials, or what the
+    path names, are not what they were.
     """
 
     name: str
+    allows: str = "everybody"
+    ok: str = "200"
+    but: Mapping[str, str] = field(default_factory=dict)
     json: Mapping[str, Any] | None = None
     form: Mapping[str, str] | None = None
     query: str = ""
     needs_database: bool = True
     spends: bool = False
+    keys: bool | str = False
 
     @property
     def method(self) -> str:
@@ -56,44 +64,77 @@ NEW_ORGANIZATION = {"organization_name": "Company {fresh}"}
 SIGN_UP = {**NEW_ORGANIZATION, "email": "{fresh}@example.org", "password": NEW_PASSWORD}
 CREDENTIALS = {"email": "{carol}", "password": PASSWORD}
 
+# Callers whose credentials do not count (any more).
+DEAD = ("setting up", "deleting", "suspended", "gone", "removed", "password changed", "expired", "tampered")
+ALIVE = ("viewer", "editor", "admin", "owner", "stranger", "undecided", "renaming")
+BUSY = {"renaming": "503"}
+# A page that does not look at who calls, or does not mind.
+UNSEEN = {"both, the token bad": "200"}
+TO_DASHBOARD = dict.fromkeys((*ALIVE, "csrf token missing"), "dash")
+TO_NEW = dict.fromkeys((*ALIVE, "csrf token missing"), "new")
+# A bad Bearer is 401 even where nobody need be known; with a cookie that does not count one is just a visitor.
+SIGNING_UP = dict.fromkeys(DEAD, "mix") | {"both, the token bad": "401", "csrf token missing": "403", "keys": "403"}
+
 # A word behind the path tells two calls of one route apart.
 ROUTES = (
-    Route("GET /healthz", needs_database=False),
-    Route("GET /readyz"),
-    Route("GET /.well-known/jwks.json", needs_database=False),
+    Route("GET /healthz", but=UNSEEN, needs_database=False),
+    Route("GET /readyz", but=UNSEEN),
+    Route("GET /.well-known/jwks.json", but=UNSEEN, needs_database=False),
     Route("GET /api/v1/openapi.json", needs_database=False),
     Route("GET /api/v1/docs", needs_database=False),
     Route("POST /api/v1/auth/login", json=CREDENTIALS),
     Route("POST /api/v1/auth/refresh", json={"refresh_token": "{refresh}"}, spends=True),
-    Route("POST /api/v1/auth/logout", spends=True),
-    Route("GET /api/v1/auth/me"),
-    Route("POST /api/v1/orgs signing up", json=SIGN_UP),
-    Route("POST /api/v1/orgs adding", json=NEW_ORGANIZATION),
-    Route("GET /api/v1/orgs"),
-    Route("GET /api/v1/orgs/{org}"),
-    Route("PATCH /api/v1/orgs/{org}", json={"metadata": {"changed": True}}, spends=True),
-    Route("PATCH /api/v1/orgs/{org} renaming", json={"slug": "{fresh}"}, spends=True),
-    Route("DELETE /api/v1/orgs/{org}", spends=True),
-    Route("GET /"),
-    Route("POST /theme", form={"theme": "dark"}, needs_database=False),
-    Route("GET /login"),
-    Route("POST /login", form=CREDENTIALS, spends=True),
-    Route("POST /logout", spends=True),
-    Route("GET /account"),
-    Route("POST /account", form={"current": PASSWORD, "password": NEW_PASSWORD, "repeat": NEW_PASSWORD}, spends=True),
-    Route("GET /signup"),
-    Route("POST /signup", form=SIGN_UP, spends=True),
-    Route("GET /signup/name", query="?organization_name=Acme+Coffee"),
-    Route("GET /new"),
-    Route("POST /new", form=NEW_ORGANIZATION, spends=True),
-    Route("GET /choose"),
-    Route("POST /choose", form={"slug": "{org}"}, spends=True),
-    Route("GET /dashboard"),
-    Route("GET /progress"),
-    Route("GET /settings"),
-    Route("POST /settings", form={"organization_name": "Company", "slug": "{org}", "rev": "1"}, spends=True),
-    Route("GET /delete"),
-    Route("POST /delete", form={"confirmation": "{org}"}, spends=True),
+    Route("POST /api/v1/auth/logout", "accounts", "204", spends=True),
+    Route("GET /api/v1/auth/me", "accounts", keys=True),
+    Route("POST /api/v1/orgs signing up", ok="201", but=SIGNING_UP, json=SIGN_UP),
+    Route("POST /api/v1/orgs adding", "accounts", "201", json=NEW_ORGANIZATION),
+    Route("GET /api/v1/orgs", "accounts", keys="organization"),
+    Route("GET /api/v1/orgs/{org}", "organization.see"),
+    Route(
+        "PATCH /api/v1/orgs/{org}", "organization.change", but=BUSY, json={"metadata": {"changed": True}}, spends=True
+    ),
+    Route("PATCH /api/v1/orgs/{org} renaming", "organization.change", but=BUSY, json={"slug": "{fresh}"}, spends=True),
+    Route("DELETE /api/v1/orgs/{org}", "organization.delete", "204", but=BUSY, spends=True),
+    Route("GET /", "visitors", but={**TO_DASHBOARD, **UNSEEN}),
+    Route("POST /theme", ok="home", but={"both, the token bad": "home"}, form={"theme": "dark"}, needs_database=False),
+    Route("GET /login", "visitors", but=TO_DASHBOARD),
+    Route("POST /login", ok="dash", form=CREDENTIALS, spends=True),
+    Route("POST /logout", ok="home", spends=True),
+    Route("GET /account", "accounts"),
+    Route(
+        "POST /account",
+        "accounts",
+        "acco",
+        form={"current": PASSWORD, "password": NEW_PASSWORD, "repeat": NEW_PASSWORD},
+        spends=True,
+    ),
+    Route("GET /signup", "visitors", but=TO_NEW),
+    Route("POST /signup", ok="dash", form=SIGN_UP, spends=True),
+    Route("GET /signup/name", but=UNSEEN, query="?organization_name=Acme+Coffee"),
+    Route("GET /new", "accounts"),
+    Route("POST /new", "accounts", "dash", form=NEW_ORGANIZATION, spends=True),
+    Route("GET /choose", "accounts"),
+    Route("POST /choose", "accounts", "dash", but={"stranger": "404"}, form={"slug": "{org}"}, spends=True),
+    Route("GET /dashboard", "organization.see", but={"renaming": "prog"}),
+    Route("GET /progress", "organization.see", "dash", but={"renaming": "200"}),
+    Route("GET /settings", "organization.change"),
+    Route(
+        "POST /settings",
+        "organization.change",
+        "sett",
+        but={**BUSY, "stranger": "409"},
+        form={"organization_name": "Company", "slug": "{org}", "rev": "1"},
+        spends=True,
+    ),
+    Route("GET /delete", "organization.delete"),
+    Route(
+        "POST /delete",
+        "organization.delete",
+        "home",
+        but={**BUSY, "stranger": "422"},
+        form={"confirmation": "{org}"},
+        spends=True,
+    ),
 )
 
 

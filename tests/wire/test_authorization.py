@@ -1,21 +1,28 @@
-"""Who may do what: every route x every kind of caller, in one table.
+"""Who may do what: every route x every kind of caller, in one table that is made from `accounts.roles.ACTIONS`.
 
-The routes are held against the URL resolver and the OpenAPI document: a route without a row fails.
+The routes are held against the URL resolver and the OpenAPI document: a route that is not listed fails. Pages are
+called by cookie, the API by token and by cookie, or by key. `python -m pytest -k whole_table -s` prints the table.
 """
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from accounts import service
+from accounts.roles import ACTION
 from orgportal import database
+from orgportal.api import api
 from orgportal.errors import PortalError
+from orgportal.management.commands.roles import page
 from tests.answers import Answer
-from tests.wire.callers import CALLERS, Caller
+from tests.wire.callers import CALLERS, KEY_CALLERS, Caller
 from tests.wire.people import principal_with
+from tests.wire.promises import promised, table
 from tests.wire.routes import ROUTES, Route, operations_of_the_document, routes_of_the_resolver
 
 pytestmark = pytest.mark.usefixtures("clean_database")
@@ -32,64 +39,12 @@ PUBLIC = {
     "/theme",
 }
 
-# A number is a status, a word the beginning of the page that a redirect leads to. The columns are those of CALLERS.
-# Pages are called by cookie, the API by token and by cookie; `mix` is 401 by token and 201 by cookie. `both` sends a
-# bad token beside a good cookie, `csrf` a good cookie without the CSRF token. The callers from `sett` to `tamp` hold
-# credentials that do not count (any more), so that a page takes them for anonymous. The stranger owns another
-# organization than the path names.
-TABLE = """
-                                  anon view edit admi owne stra unde rena sett dele susp gone remo pass expi tamp both csrf
-GET /healthz                      200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200
-GET /readyz                       200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200
-GET /.well-known/jwks.json        200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200
-GET /api/v1/openapi.json          200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200
-GET /api/v1/docs                  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200
-POST /api/v1/auth/login           200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200
-POST /api/v1/auth/refresh         200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200
-POST /api/v1/auth/logout          401  204  204  204  204  204  204  204  401  401  401  401  401  401  401  401  401  403
-GET /api/v1/auth/me               401  200  200  200  200  200  200  200  401  401  401  401  401  401  401  401  401  200
-POST /api/v1/orgs signing up      201  201  201  201  201  201  201  201  mix  mix  mix  mix  mix  mix  mix  mix  401  403
-POST /api/v1/orgs adding          401  201  201  201  201  201  201  201  401  401  401  401  401  401  401  401  401  403
-GET /api/v1/orgs                  401  200  200  200  200  200  200  200  401  401  401  401  401  401  401  401  401  200
-GET /api/v1/orgs/{org}            401  200  200  200  200  404  404  200  401  401  401  401  401  401  401  401  401  200
-PATCH /api/v1/orgs/{org}          401  403  403  200  200  404  404  503  401  401  401  401  401  401  401  401  401  403
-PATCH /api/v1/orgs/{org} renaming 401  403  403  200  200  404  404  503  401  401  401  401  401  401  401  401  401  403
-DELETE /api/v1/orgs/{org}         401  403  403  403  204  404  404  503  401  401  401  401  401  401  401  401  401  403
-GET /                             200  dash dash dash dash dash dash dash 200  200  200  200  200  200  200  200  200  dash
-POST /theme                       home home home home home home home home home home home home home home home home home 403
-GET /login                        200  dash dash dash dash dash dash dash 200  200  200  200  200  200  200  200  401  dash
-POST /login                       dash dash dash dash dash dash dash dash dash dash dash dash dash dash dash dash 401  403
-POST /logout                      home home home home home home home home home home home home home home home home 401  403
-GET /account                      logi 200  200  200  200  200  200  200  logi logi logi logi logi logi logi logi 401  200
-POST /account                     logi acco acco acco acco acco acco acco logi logi logi logi logi logi logi logi 401  403
-GET /signup                       200  new  new  new  new  new  new  new  200  200  200  200  200  200  200  200  401  new
-POST /signup                      dash dash dash dash dash dash dash dash dash dash dash dash dash dash dash dash 401  403
-GET /signup/name                  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200  200
-GET /new                          logi 200  200  200  200  200  200  200  logi logi logi logi logi logi logi logi 401  200
-POST /new                         logi dash dash dash dash dash dash dash logi logi logi logi logi logi logi logi 401  403
-GET /choose                       logi 200  200  200  200  200  200  200  logi logi logi logi logi logi logi logi 401  200
-POST /choose                      logi dash dash dash dash 404  dash dash logi logi logi logi logi logi logi logi 401  403
-GET /dashboard                    logi 200  200  200  200  200  choo prog logi logi logi logi logi logi logi logi 401  200
-GET /progress                     logi dash dash dash dash dash choo 200  logi logi logi logi logi logi logi logi 401  dash
-GET /settings                     logi 403  403  200  200  200  choo 200  logi logi logi logi logi logi logi logi 401  200
-POST /settings                    logi 403  403  sett sett 409  choo 503  logi logi logi logi logi logi logi logi 401  403
-GET /delete                       logi 403  403  403  200  200  choo 200  logi logi logi logi logi logi logi logi 401  200
-POST /delete                      logi 403  403  403  home 422  choo 503  logi logi logi logi logi logi logi logi 401  403
-"""  # noqa: E501
-
 # After these outcomes the caller goes on to the next route, and nothing may have changed.
 REFUSALS = {"400", "401", "403", "404", "409", "422", "503", "logi", "choo"}
 
 
+# By token, by cookie.
 MIXED = ["401", "201"]
-
-
-def expectations() -> dict[str, dict[str, str]]:
-    """The table as outcome by route and caller."""
-    head, *rows = TABLE.strip("\n").splitlines()
-    assert head.split() == [name[:4] for name in CALLERS]
-    cells = [row.rsplit(maxsplit=len(CALLERS)) for row in rows]
-    return {row[0]: dict(zip(CALLERS, row[1:], strict=True)) for row in cells}
 
 
 def outcome_of(response: Answer) -> str:
@@ -99,13 +54,14 @@ def outcome_of(response: Answer) -> str:
 
 
 def cells_of(who: str, caller: Caller) -> Iterator[tuple[Route, str, str]]:
-    """Each route, each way that this caller has to call it, and what the table promises."""
+    """Each route, each way that this caller has to call it, and what the table promises. Keys call the API only."""
     for route in ROUTES:
-        promised = expectations()[route.name][who]
+        if who in KEY_CALLERS and not route.is_api:
+            continue
+        outcome = promised(route, who)
         ways = caller.ways if route.is_api else caller.ways[-1:]
-        outcomes = MIXED if promised == "mix" else [promised] * len(ways)
-        for way, outcome in zip(ways, outcomes, strict=True):
-            yield route, way, outcome
+        outcomes = MIXED if outcome == "mix" else [outcome] * len(ways)
+        yield from ((route, way, one) for way, one in zip(ways, outcomes, strict=True))
 
 
 def everything() -> list[Any]:
@@ -113,17 +69,17 @@ def everything() -> list[Any]:
     return [list(database.collection(name).find({}).sort("_id", 1)) for name in ("organizations", "accounts")]
 
 
-@pytest.mark.parametrize("who", list(CALLERS))
+@pytest.mark.parametrize("who", [*CALLERS, *KEY_CALLERS])
 def test_every_route_gives_each_caller_what_the_table_says(who: str) -> None:
-    make = CALLERS[who]
+    make = KEY_CALLERS[who].make if who in KEY_CALLERS else CALLERS[who]
     lasting, wrong = make(), []
-    for route, way, promised in cells_of(who, lasting):
-        refused = promised in REFUSALS and not route.is_safe
+    for route, way, outcome in cells_of(who, lasting):
+        refused = outcome in REFUSALS and not route.is_safe
         caller = make() if route.spends and not refused else lasting
         before = everything() if refused else None
         found = outcome_of(caller.call(route, way))
-        if found != promised:
-            wrong.append(f"{route.name} by {way}: {found}, not {promised}")
+        if found != outcome:
+            wrong.append(f"{route.name} by {way}: {found}, not {outcome}")
         if refused and before != everything():
             wrong.append(f"{route.name} by {way}: refused, and yet something changed")
     assert not wrong, "\n".join(wrong)
@@ -133,9 +89,10 @@ PAGES = [route for route in ROUTES if not route.is_api and route.path not in PUB
 
 
 @pytest.mark.parametrize("route", PAGES, ids=[route.name for route in PAGES])
-def test_no_token_opens_a_private_page(route: Route) -> None:
+def test_no_token_and_no_key_opens_a_private_page(route: Route) -> None:
     """The dashboard shows a new access token: a token that opened it would never run out."""
     assert outcome_of(CALLERS["owner"]().call(route, "token")) == "401"
+    assert outcome_of(KEY_CALLERS["key of owner"].make().call(route, "token")) == "401"
 
 
 def test_a_token_cannot_be_exchanged_for_a_later_one() -> None:
@@ -149,7 +106,25 @@ def test_every_route_is_listed() -> None:
     assert {route.path for route in ROUTES} | {"/api/v1/"} == routes_of_the_resolver()
     listed = {" ".join(route.name.split(" ")[:2]) for route in ROUTES if route.is_api}
     assert listed - {"GET /api/v1/openapi.json", "GET /api/v1/docs"} == operations_of_the_document()
-    assert [route.name for route in ROUTES] == list(expectations())
+    assert len({route.name for route in ROUTES}) == len(ROUTES)
+
+
+def test_every_action_has_a_route_and_every_route_an_action() -> None:
+    acted = {route.allows for route in ROUTES} - {"everybody", "visitors", "accounts"}
+    assert acted <= set(ACTION)
+
+
+def test_the_document_of_roles_is_made_from_the_same_table() -> None:
+    written = (Path(settings.BASE_DIR) / "docs" / "roles.md").read_text(encoding="utf-8")
+    assert written == page(), "run `manage.py roles --write-docs`"
+
+
+def test_an_operation_takes_keys_exactly_where_the_table_lets_a_scope_in() -> None:
+    paths = api.get_openapi_schema()["paths"]
+    for route in (route for route in ROUTES if route.is_api and route.path in paths):
+        schemes = {name for one in paths[route.path][route.method.lower()].get("security", []) for name in one}
+        wanted = route.keys if route.allows not in ACTION else ACTION[route.allows].scope
+        assert ("ApiKey" in schemes) == bool(wanted), route.name
 
 
 @pytest.mark.parametrize("path", sorted({route.path for route in ROUTES}))
@@ -167,3 +142,9 @@ def test_a_route_has_the_methods_of_the_table_and_no_other(path: str) -> None:
 
 def test_the_root_of_the_api_is_nothing() -> None:
     assert Client().get("/api/v1/").status_code == 404
+
+
+def test_the_whole_table_can_be_printed() -> None:
+    text = table(ROUTES)
+    print(text)
+    assert len(text.splitlines()) == len(ROUTES) + 1
