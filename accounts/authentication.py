@@ -139,4 +139,5 @@ def _principal(session: LiveSession, method: sessions.Kind) -> Principal:
         scopes=ALL_SCOPES,
         has_second_factor=session.has_second_factor,
         sudo_until=session.sudo_until,
+        email_verified=session.email_verified,
     )

@@ -62,6 +62,7 @@ class AccountDocument(Document):
     email = StringField(required=True, max_length=254)
     name = StringField(max_length=200)
     password = StringField(required=True)
+    email_verified_at = DateTimeField()
     generation = IntField(required=True, min_value=0)
     memberships = EmbeddedDocumentListField(MembershipDocument, required=True)
     created_at = DateTimeField(required=True)

@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 from accounts.documents import ACCOUNTS, API_KEYS, SESSIONS
+from accounts.invitations.documents import INVITATIONS
+from accounts.links import LINKS
+from accounts.mail.queue import MAIL
 from orgportal import database
 from orgportal.database import Document
 
@@ -34,6 +37,7 @@ def leftovers(*, organization_exists: Callable[[list[object]], set[object]]) -> 
             if row["account_id"] not in accounts:
                 yield f"a session of account {row['account_id']}", "its account does not exist"
     yield from _leftover_keys(organization_exists)
+    yield from _leftovers_of_invitations(organization_exists)
 
 
 def _leftover_keys(organization_exists: Callable[[list[object]], set[object]]) -> Iterator[tuple[str, str]]:
@@ -46,6 +50,17 @@ def _leftover_keys(organization_exists: Callable[[list[object]], set[object]]) -
                 yield f"API key {row['key_id']}", f"is for {row['org_id']}, which does not exist"
             if row["account_id"] not in accounts:
                 yield f"API key {row['key_id']}", "its maker's account does not exist"
+
+
+def _leftovers_of_invitations(organization_exists: Callable[[list[object]], set[object]]) -> Iterator[tuple[str, str]]:
+    for collection, thing in ((INVITATIONS, "invitation"), (LINKS, "a link"), (MAIL, "mail")):
+        for batch in _batches(collection, {"org_id": 1}):
+            present = organization_exists([row["org_id"] for row in batch if row["org_id"] is not None])
+            for row in batch:
+                # The id of a link stays unsaid, as that of a session.
+                subject = thing if collection == LINKS else f"{thing} {row['_id']}"
+                if row["org_id"] is not None and row["org_id"] not in present:
+                    yield subject, f"is for {row['org_id']}, which does not exist"
 
 
 def _batches(collection: str, projection: Document) -> Iterator[list[Document]]:

@@ -103,6 +103,4 @@ def revoke_all_of_organization(org_id: ObjectId) -> None:
 
 def invalid_link() -> PortalError:
     """The one answer to every link that does not count, whatever the reason."""
-    return PortalError(
-        "invalid_link", 422, "This link is not valid, was used before or is too old. Ask for a new one."
-    )
+    return PortalError("invalid_link", 422, "This link is not valid, was used before or is too old. Ask for a new one.")

@@ -9,6 +9,7 @@ from pymongo.errors import DuplicateKeyError
 from accounts import api_keys, audit, passwords, sessions
 from accounts.addresses import normalise_email
 from accounts.documents import ACCOUNTS, AccountDocument, new_document
+from accounts.invitations import documents as invitations
 from accounts.roles import Role
 from accounts.texts import clean_line
 from accounts.tokens import now
@@ -123,6 +124,7 @@ def forget_organization(*, org_id: ObjectId) -> Forgotten:
     accounts = database.collection(ACCOUNTS)
     ended = sessions.end_all_of_organization(org_id)
     api_keys.revoke_all_of_organization(org_id)
+    invitations.forget_organization(org_id)
     removed, pulled = 0, 0
     while batch := [row["_id"] for row in accounts.find({"memberships.org_id": org_id}, {"_id": 1}).limit(_BATCH)]:
         for account_id in batch:
@@ -133,6 +135,7 @@ def forget_organization(*, org_id: ObjectId) -> Forgotten:
                 pulled += 1
     ended += sessions.end_all_of_organization(org_id)
     api_keys.revoke_all_of_organization(org_id)
+    invitations.forget_organization(org_id)
     audit.forget(org_id)
     return Forgotten(accounts_removed=removed, memberships_removed=removed + pulled, sessions_removed=ended)
 
@@ -140,6 +143,7 @@ def forget_organization(*, org_id: ObjectId) -> Forgotten:
 def forget_account(*, account_id: ObjectId) -> int:
     """Remove what hangs on an account that is gone; safe to repeat. How many sessions there were."""
     api_keys.revoke_all_of_account(account_id)
+    links.revoke_all_of_account(account_id)
     return sessions.end_all_of_account(account_id)
 
 

@@ -15,6 +15,7 @@ from accounts.agents import family_of
 from accounts.documents import ACCOUNTS
 from accounts.mail import queue
 from accounts.mail.queue import Letter
+from accounts.mail.writing import Message
 from accounts.roles import Role
 from accounts.tokens import now
 from orgportal import circumstances, database
@@ -142,10 +143,17 @@ def announced(
         yield
 
 
+def compose(letter: Letter) -> Message:
+    """The mail of a notice."""
+    notice = wording(letter.context["notice"], letter.context["details"])
+    context = {"sentence": notice.sentence, "advice": notice.advice, "happened": letter.context["happened"]}
+    return Message(notice.subject, "notice", {**context, "subject": notice.subject})
+
+
 def _letters(
     kind: str, account_ids: Iterable[ObjectId], org_owners: ObjectId | None, details: Mapping[str, str] | None
 ) -> list[Letter]:
-    context = {"notice": kind, "details": _checked(kind, details), "happened": _happened()}
+    context = {"notice": kind, "details": _checked(kind, details), "happened": happened()}
     return [
         Letter(kind=LETTER_KIND, to=address, context=context)
         for address in sorted(_addresses(tuple(account_ids), org_owners))
@@ -165,7 +173,8 @@ def wording(kind: str, details: Mapping[str, str]) -> Notice:
     return Notice(*(text.format_map(details) for text in (notice.subject, notice.sentence, notice.advice)))
 
 
-def _happened() -> dict[str, Any]:
+def happened() -> dict[str, Any]:
+    """When and from where the act is done that a mail is about, as the mail shows it."""
     came_from = circumstances.current()
     return {"at": now(), "address": came_from.address, "agent": family_of(came_from.agent) if came_from.agent else ""}
 

@@ -44,6 +44,7 @@ class Principal:
     key_id: ObjectId | None = None
     has_second_factor: bool = False
     sudo_until: datetime | None = None
+    email_verified: bool = True
 
     @property
     def org_id(self) -> ObjectId | None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from bson import ObjectId
 from django.conf import settings
 
-from accounts import devices, passwords, sessions, sudo, tokens
+from accounts import devices, familiar, notices, passwords, sessions, sudo, tokens
 from accounts.addresses import normalise_email
 from accounts.directory import OrganizationFacts
 from accounts.documents import ACCOUNTS
@@ -18,7 +18,6 @@ from accounts.leftovers import leftovers
 from accounts.login import (
     LoggedIn,
     OrganizationChoice,
-    Waiting,
     choices,
     choose_first,
     invalid_credentials,

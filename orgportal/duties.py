@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from accounts.mail.delivery import Delivering
 from orgportal import database
 from tenants.lifecycle import reconcile
 
@@ -46,7 +47,10 @@ class Reconciling:
         return done
 
 
-DUTIES = (Duty("reconcile", Reconciling(), every=1.0),)
+DUTIES = (
+    Duty("reconcile", Reconciling(), every=1.0),
+    Duty("mail", Delivering(), every=1.0),
+)
 
 
 def work(duty: Duty, stopping: threading.Event) -> None:

@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 from bson import ObjectId
 
+from accounts import notices, verification
 from accounts import service as accounts
 from accounts.principal import Principal
 from accounts.roles import Role
@@ -101,9 +103,11 @@ def sign_up(
         def grant(org_id: ObjectId) -> None:
             accounts.insert_account(new=new, account_id=account_id, org_id=org_id, role=Role.OWNER)
 
-        organization = create.create(
-            name=display, slug=chosen, metadata=cleaned, founder=account_id, grant=grant, origin=origin
-        )
+        # In the queue before the account is made: no account is without its mail, whatever dies in between.
+        with verification.mailed(account_id=account_id, email=address):
+            organization = create.create(
+                name=display, slug=chosen, metadata=cleaned, founder=account_id, grant=grant, origin=origin
+            )
     except PortalError as refused:
         twin = _twin(chosen, origin, refused)
         return SignedUp(twin, _founder_of(twin), address)
@@ -273,7 +277,13 @@ def delete(*, access: Access, expected_rev: int | None = None) -> bool:
     _expect(access.organization, expected_rev)
     if access.organization.status != ACTIVE:
         raise organization_busy()
-    return deletion.delete(access.organization)
+    with _told_to_owners(access.organization, access.principal.email):
+        return deletion.delete(access.organization)
+
+
+def _told_to_owners(organization: Organization, actor: str) -> AbstractContextManager[None]:
+    details = {"organization": organization.name, "actor": actor}
+    return notices.announced(kind="organization_deleted", org_owners=organization.id, details=details)
 
 
 def delete_as_operator(*, slug: str) -> None:
@@ -282,7 +292,8 @@ def delete_as_operator(*, slug: str) -> None:
     Raises PortalError 404 when there is none, 503 `organization_busy` during another operation.
     """
     organization = _by_slug(slug)
-    deletion.delete(organization)
+    with _told_to_owners(organization, "whoever runs this portal"):
+        deletion.delete(organization)
     while operation.load(organization.id) is not None:
         reconcile.run_due()
         time.sleep(0.2)

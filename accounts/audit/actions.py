@@ -36,6 +36,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("second_factor.recovery_used", "Logged in with a recovery code"),
     Action("sudo.confirmed", "Entered the password again"),
     Action("sudo.failed", "Entered a wrong password or code for a change of security"),
+    Action("password.reset_requested", "Asked for a link to reset the password"),
+    Action("password.reset", "Reset the password with a link"),
+    Action("email.verified", "Confirmed the email address"),
+    Action("email.changed", "Changed the email address"),
+    # Invitations
+    Action("invitation.sent", "Invited somebody"),
+    Action("invitation.resent", "Sent an invitation again"),
+    Action("invitation.revoked", "Took an invitation back"),
+    Action("invitation.accepted", "Accepted an invitation"),
     # The organization
     Action("organization.policy_changed", "Changed what is demanded of members"),
     Action("organization.created", "Created the organization"),

@@ -181,6 +181,15 @@ def something_is_due() -> bool:
     return database.collection(MAIL).find_one(query, {"_id": 1}) is not None
 
 
+def give_up_overdue() -> None:
+    """Settle waiting letters whose time is over, also while no mail server is there to refuse them."""
+    query = {"due_at": {"$gte": LONG_AGO, "$lte": now()}, "status": WAITING, "give_up_at": {"$lte": now()}}
+    change = {"$set": {"status": FAILED, "problem": "It could not be delivered in time."}, "$unset": {"due_at": ""}}
+    given_up = database.collection(MAIL).update_many(query, change).modified_count
+    if given_up:
+        log.error("mails_given_up", count=given_up)
+
+
 def keep_claim(entry: Entry, *, lease: timedelta) -> None:
     """Move the end of the lease on."""
     _step(entry, {"due_at": now() + lease})
@@ -211,10 +220,9 @@ def try_later(entry: Entry, problem: str) -> bool:
     return _step(entry, {"status": WAITING, "holder": "", "due_at": due_at, "problem": problem[:MAX_PROBLEM]})
 
 
-def put_back(entry: Entry) -> bool:
-    """Put a letter back that was never tried: no attempt is counted, and it is due at once."""
-    change = {"$set": {"status": WAITING, "holder": "", "due_at": now()}, "$inc": {"attempts": -1}}
-    return database.collection(MAIL).update_one({"_id": entry.id, "holder": entry.holder}, change).matched_count == 1
+def forget_organization(org_id: ObjectId) -> None:
+    """Remove every mail about the organization's own affairs; safe to repeat."""
+    database.collection(MAIL).delete_many({"org_id": org_id})
 
 
 def pause_after(attempts: int) -> timedelta:
@@ -226,7 +234,8 @@ def pause_after(attempts: int) -> timedelta:
 def _settle(entry: Entry, status: str, fields: Mapping[str, Any]) -> bool:
     # A failed one keeps what it takes to try it again.
     emptied = {} if status == FAILED else {"context": {}}
-    return _step(entry, {"status": status, **emptied, **fields}, done=True)
+    # Nobody holds it any more: a lease that is being moved on at this moment must not make it due again.
+    return _step(entry, {"status": status, "holder": "", **emptied, **fields}, done=True)
 
 
 def _step(entry: Entry, fields: Mapping[str, Any], *, done: bool = False) -> bool:

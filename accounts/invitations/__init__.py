@@ -1,0 +1,1 @@
+"""Invitations into an organization: one for an address at a time, good for a week, and for that address alone."""
