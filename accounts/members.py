@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
-from accounts import api_keys, audit, passwords, sessions
+from accounts import api_keys, audit, links, passwords, sessions
 from accounts.addresses import normalise_email
 from accounts.documents import ACCOUNTS, AccountDocument, new_document
 from accounts.invitations import documents as invitations
