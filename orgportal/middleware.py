@@ -1,5 +1,6 @@
 """What happens to every request, from the outside in: id and log line, headers, errors, deadline, privacy."""
 
+import contextvars
 import re
 import time
 import uuid
@@ -21,6 +22,7 @@ from orgportal.errors import PortalError, unauthenticated
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 View = TypeVar("View", bound=Callable[..., HttpResponse])
+Outcome = TypeVar("Outcome")
 
 log = structlog.get_logger(__name__)
 
@@ -137,14 +139,25 @@ class ErrorMiddleware:
             response = _method_not_allowed(request, response.headers.get("Allow", ""))
         if head:
             request.method = "HEAD"
-            response.headers["Content-Length"] = str(len(response.content))
-            response.content = b""
+            response = _without_body(response)
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """The answer to a known error; None leaves an unknown one to Django."""
         known = answers.as_portal_error(exception)
         return answers.answer(request, known) if known else None
+
+
+def _without_body(response: HttpResponse) -> HttpResponse:
+    if response.streaming:
+        # How long it would be is not known before it was sent.
+        response.close()
+        bare = HttpResponse(status=response.status_code, headers=response.headers)
+        bare.headers.pop("Content-Length", None)
+        return bare
+    response.headers["Content-Length"] = str(len(response.content))
+    response.content = b""
+    return response
 
 
 def _method_not_allowed(request: HttpRequest, allow: str) -> HttpResponse:
@@ -165,8 +178,15 @@ class DeadlineMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.context_without_deadline = contextvars.copy_context()  # type: ignore[attr-defined]
         with database.deadline(settings.DATABASE_DEADLINE):
             return self.get_response(request)
+
+
+def without_deadline(request: HttpRequest, work: Callable[[], Outcome]) -> Outcome:
+    """Do work that takes as long as its data is: every database operation has its deadline, but not all together."""
+    context: contextvars.Context = request.context_without_deadline  # type: ignore[attr-defined]
+    return context.copy().run(work)
 
 
 class PrivateByDefaultMiddleware(MiddlewareMixin):

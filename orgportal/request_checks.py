@@ -1,6 +1,8 @@
 """What a request must be before any view sees it: decodable, uncompressed, and of a bounded size."""
 
 import io
+import re
+from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
@@ -11,6 +13,8 @@ from orgportal.answers import bad_request, body_too_large
 from orgportal.errors import PortalError, not_found
 
 _CHUNK = 64 * 1024
+_PIECE = 256 * 1024
+_STREAMED = re.compile(r"/api/v1/orgs/[^/]+/imports")
 
 
 def check(request: HttpRequest) -> None:
@@ -18,8 +22,46 @@ def check(request: HttpRequest) -> None:
     _check_path(request)
     _check_query(request)
     _check_encoding(request)
-    if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
+    if is_chunked(request) and not is_streamed(request):
         _read_chunked(request)
+
+
+def is_chunked(request: HttpRequest) -> bool:
+    """Whether the body comes without a length."""
+    return "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
+
+
+def is_streamed(request: HttpRequest) -> bool:
+    """Whether the body is a file that its view reads piece by piece, with bounds of its own."""
+    return request.method == "POST" and _STREAMED.fullmatch(request.path) is not None
+
+
+def body_pieces(request: HttpRequest) -> Iterator[bytes]:
+    """The body of a streamed request, piece by piece. Raises PortalError 400 when it breaks off, 411 without an end."""
+    if is_chunked(request):
+        yield from _chunked_pieces(request)
+        return
+    missing = int(request.META.get("CONTENT_LENGTH") or 0)
+    while missing:
+        piece = request.read(_PIECE)
+        if not piece:
+            raise _incomplete()
+        missing -= len(piece)
+        yield piece
+
+
+def _chunked_pieces(request: HttpRequest) -> Iterator[bytes]:
+    if not request.META.get("wsgi.input_terminated"):
+        raise PortalError("length_required", 411, "Send the body with a Content-Length.")
+    try:
+        while piece := request.META["wsgi.input"].read(_CHUNK):
+            yield piece
+    except (OSError, ParseException):
+        raise _incomplete() from None
+
+
+def _incomplete() -> PortalError:
+    return bad_request("incomplete_body", "The body of the request is broken, or ended too early.")
 
 
 def _check_path(request: HttpRequest) -> None:
@@ -44,16 +86,11 @@ def _check_encoding(request: HttpRequest) -> None:
 
 def _read_chunked(request: HttpRequest) -> None:
     """Take a body that comes without a length: Django would not see it, and nothing would bound it."""
-    if not request.META.get("wsgi.input_terminated"):
-        raise PortalError("length_required", 411, "Send the body with a Content-Length.")
     body = bytearray()
-    try:
-        while chunk := request.META["wsgi.input"].read(_CHUNK):
-            body += chunk
-            if len(body) > settings.MAX_BODY_BYTES:
-                raise body_too_large()
-    except (OSError, ParseException):
-        raise bad_request("incomplete_body", "The body of the request is broken.") from None
+    for piece in _chunked_pieces(request):
+        body += piece
+        if len(body) > settings.MAX_BODY_BYTES:
+            raise body_too_large()
     request.META["CONTENT_LENGTH"] = str(len(body))
     request._stream = io.BytesIO(body)
 
