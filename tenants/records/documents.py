@@ -79,7 +79,7 @@ def check_id(text: object, *, path: str = "id") -> str:
 
 def author_of(principal: Principal) -> str:
     """What `created_by` keeps of whoever writes."""
-    return str(principal.account_id)
+    return f"key:{principal.key_id}" if principal.method == "key" else str(principal.account_id)
 
 
 def record_exists(id: str) -> PortalError:

@@ -37,11 +37,15 @@ _SUBTYPE = re.compile(r"[0-9a-fA-F]{1,2}", re.ASCII)
 _SPECIAL = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
 
-def date_from(milliseconds: int) -> datetime | DatetimeMS:
-    """The instant so many milliseconds after 1970 in UTC, in the type in which the database hands it out."""
-    if _FIRST_MS <= milliseconds <= _LAST_MS:
-        return EPOCH + timedelta(milliseconds=milliseconds)
-    return DatetimeMS(milliseconds)
+def date_from(milliseconds: int) -> datetime:
+    """The instant so many milliseconds after 1970 in UTC.
+
+    Raises ValueError outside of the years 1 to 9999: the embedded database refuses such dates, and few
+    programs can read them.
+    """
+    if not _FIRST_MS <= milliseconds <= _LAST_MS:
+        raise ValueError("Use a date in the years 1 to 9999.")
+    return EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def milliseconds_of(value: "datetime | DatetimeMS") -> int:
@@ -94,7 +98,7 @@ def _read_decimal(value: object) -> Decimal128:
         raise ValueError("The number has more than 34 digits, or its exponent is out of range.") from None
 
 
-def _read_date(value: object) -> datetime | DatetimeMS:
+def _read_date(value: object) -> datetime:
     if isinstance(value, dict):
         if list(value) != ["$numberLong"]:
             raise ValueError('Use {"$date": {"$numberLong": "…"}} or an ISO 8601 text.')

@@ -1,0 +1,134 @@
+"""The use cases of many records: list, count."""
+
+import heapq
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from orgportal.database import Document
+from orgportal.errors import InputError, PortalError
+from tenants import manager
+from tenants.access import Access
+from tenants.records.documents import Record, record_from
+from tenants.records.filters import query_of
+from tenants.records.paging import Listing, Position
+from tenants.records.selection import outermost, parse_fields, projection_of
+from tenants.records.sorting import SortKey, packed, parse_sort, unpacked
+from tenants.records.windows import DefaultOrder
+
+DEFAULT_LIMIT = 50
+SCAN_BATCH = 5000
+SCAN_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of records; `next_cursor` is None on the last one."""
+
+    records: tuple[Record, ...]
+    next_cursor: str | None
+
+
+def list_records(
+    *,
+    access: Access,
+    filter: Any = None,
+    sort: str | None = None,
+    fields: str | None = None,
+    limit: int = DEFAULT_LIMIT,
+    cursor: str | None = None,
+) -> Page:
+    """A page of the records that match, by age or as `sort` says (`field,-field`).
+
+    `filter` is the parsed JSON of the filter language, `fields` the paths to show of `data` (`a,b.c`), `cursor` an
+    earlier page's `next_cursor` for the same filter and sort. Raises PortalError 422 naming `filter…`, `sort`,
+    `fields` or `cursor`.
+    """
+    query, keys, paths = query_of(filter or {}), parse_sort(sort), parse_fields(fields)
+    listing = Listing(access.organization.id, filter or {}, ",".join(f"{key.descending:d}{key.path}" for key in keys))
+    position = listing.position_of(cursor)
+    if keys:
+        rows = _sorted_rows(access, query, keys, position, limit + 1)
+        shown = _whole(access, rows[:limit], projection_of(paths))
+    else:
+        rows = DefaultOrder(access, query, projection_of(paths)).rows(position, limit + 1)
+        shown = rows[:limit]
+    more = len(rows) > limit
+    return Page(
+        records=tuple(record_from(row) for row in shown),
+        next_cursor=listing.cursor_after(_position(rows[limit - 1], keys)) if more else None,
+    )
+
+
+def count_records(*, access: Access, filter: Any = None) -> int:
+    """How many records match, counted now. Raises PortalError 422 for the filter."""
+    query = query_of(filter or {})
+    if not query:
+        return manager.measure(access.organization.placement)[0]
+    return manager.bind(access).count(query)
+
+
+def _position(row: Document, keys: tuple[SortKey, ...]) -> Position:
+    values = tuple(packed(key.value(row)) for key in keys) if keys else (row["created_at"],)
+    return Position(values, row["_id"])
+
+
+def _sorted_rows(
+    access: Access, query: Document, keys: tuple[SortKey, ...], position: Position | None, limit: int
+) -> list[Document]:
+    """The first rows behind the position in the order of the keys, with what they sort by and no more.
+
+    All that match are gone through, and no more than `limit` kept.
+    """
+
+    def place(row: Document) -> tuple[Any, ...]:
+        return (*(key.key(key.value(row)) for key in keys), row["_id"])
+
+    rows = _scan(access, query, keys)
+    if position is not None:
+        values = zip(keys, position.values, strict=True)
+        after = (*(key.key(unpacked(value)) for key, value in values), position.id)
+        rows = (row for row in rows if after < place(row))
+    return heapq.nsmallest(limit, rows, key=place)
+
+
+def _scan(access: Access, query: Document, keys: tuple[SortKey, ...]) -> Iterator[Document]:
+    until = time.monotonic() + SCAN_SECONDS
+    names = outermost(tuple(_without_positions(key.path) for key in keys))
+    order = DefaultOrder(access, query, dict.fromkeys(["created_at", *(f"data.{name}" for name in names)], 1))
+    position: Position | None = None
+    while True:
+        rows = order.rows(position, SCAN_BATCH)
+        yield from rows
+        if len(rows) < SCAN_BATCH:
+            return
+        position = _position(rows[-1], ())
+        if time.monotonic() > until:
+            raise _too_many()
+
+
+def _without_positions(path: str) -> str:
+    """The path up to where it could mean a place in an array, which no projection can say."""
+    names = path.split(".")
+    for index, name in enumerate(names[1:], start=1):
+        if name.isdigit():
+            return ".".join(names[:index])
+    return path
+
+
+def _whole(access: Access, rows: list[Document], projection: dict[str, int] | None) -> list[Document]:
+    """The records of these rows in their order; those that were deleted meanwhile are left out."""
+    ids = [row["_id"] for row in rows]
+    if not ids:
+        return []
+    found = manager.bind(access).find({"_id": {"$in": ids}}, limit=len(ids), projection=projection)
+    by_id = {row["_id"]: row for row in found}
+    return [by_id[id] for id in ids if id in by_id]
+
+
+def _too_many() -> PortalError:
+    message = "There are too many records to sort them in time."
+    return PortalError(
+        "too_many_records", 422, message, errors=[InputError("sort", "Narrow the list with a filter, or leave it out.")]
+    )

@@ -1,0 +1,85 @@
+"""Lists in the default order, by age: a page costs what it shows, wherever it is.
+
+On a real MongoDB the index on (created_at, _id) gives a page from any position on. The embedded database reads
+a range as a whole before it cuts it, and reads everything when a range has but one end: there a page is put
+together from ranges with two ends, between marks (`tenants.records.marks`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from orgportal.database import Document
+from tenants import manager
+from tenants.access import Access
+from tenants.bound import TenantCollection
+from tenants.records import marks
+from tenants.records.filters import merge
+from tenants.records.paging import Position, stamp_of
+
+ORDER = (("created_at", 1), ("_id", 1))
+BEGINNING = datetime(1970, 1, 1, tzinfo=timezone.utc)
+END = datetime(9999, 12, 31, tzinfo=timezone.utc)
+# Behind every id, which are of ASCII characters from "-" to "~".
+LAST_ID = "\x7f"
+# So many marks apart a range may be at the most, when the ones before held little.
+WIDEST = 32
+
+Query = Mapping[str, Any]
+
+
+class DefaultOrder:
+    """The records of an organization that match a query, by age."""
+
+    def __init__(self, access: Access, query: Document, projection: Mapping[str, int] | None) -> None:
+        self._access = access
+        self._query = query
+        self._projection = projection
+        self._records: TenantCollection = manager.bind(access)
+
+    def rows(self, position: Position | None, limit: int) -> list[Document]:
+        """At most `limit` stored records behind the position."""
+        if not marks.are_needed(self._access):
+            return self._find(_behind(position), limit)
+        found: list[Document] = []
+        for window in _windows(position, marks.after(self._access, stamp_of(position) if position else None), limit):
+            found += self._find(window, limit - len(found))
+            if len(found) >= limit:
+                break
+        return found
+
+    def _find(self, window: Query, limit: int) -> list[Document]:
+        # The window comes last: where an index serves a condition of the query, the embedded database, which
+        # goes by the first one that it finds, takes that.
+        query = merge(self._query, dict(window))
+        if not any(name.startswith("$") for name in query):
+            return self._records.find(query, limit=limit, projection=self._projection, sort=ORDER)
+        stages: list[Document] = [{"$match": dict(window)}, {"$match": self._query}]
+        stages += [{"$sort": dict(ORDER)}, {"$limit": limit}]
+        return self._records.aggregate(stages + ([{"$project": dict(self._projection)}] if self._projection else []))
+
+
+def _behind(position: Position | None) -> Document:
+    """For a database that goes along the index: one range, open at its end."""
+    if position is None:
+        return {}
+    stamp = stamp_of(position)
+    behind = [{"created_at": {"$gt": stamp}}, {"_id": {"$gt": position.id}}]
+    return {"created_at": {"$gte": stamp}, "$or": behind}
+
+
+def _windows(position: Position | None, marked: Sequence[datetime], limit: int) -> Iterator[Query]:
+    """Ranges with two ends that together cover all behind the position, in order."""
+    if position is None:
+        start = {"$gte": BEGINNING}
+    else:
+        stamp = stamp_of(position)
+        yield {"created_at": stamp, "_id": {"$gt": position.id, "$lt": LAST_ID}}
+        start = {"$gt": stamp}
+    width, index = max(1, limit // marks.STEP), 0
+    while index < len(marked):
+        index = min(index + width, len(marked))
+        end = marked[index - 1]
+        yield {"created_at": {**start, "$lte": end}}
+        start, width = {"$gt": end}, min(width * 2, WIDEST)
+    yield {"created_at": {**start, "$lte": END}}
