@@ -17,6 +17,9 @@ DECLARED_IN = (
     "accounts.invitations.documents.INDEXES",
     "accounts.audit.entries.INDEXES",
     "tenants.documents.INDEXES",
+    "tenants.rules.documents.INDEXES",
+    "tenants.record_indexes.documents.INDEXES",
+    "tenants.figures.documents.INDEXES",
     "orgportal.conventions.INDEXES",
 )
 

@@ -10,7 +10,7 @@ from bson import ObjectId
 from orgportal import database
 
 # A collection that is added here has an index that begins with `org_id`.
-COLLECTIONS: tuple[str, ...] = ()
+COLLECTIONS: tuple[str, ...] = ("record_schemas", "record_indexes", "figures",)
 BATCH = 500
 
 

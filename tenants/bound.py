@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from pymongo.collection import Collection
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, WriteError
 from pymongo.operations import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 from pymongo.results import BulkWriteResult, DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
 
@@ -21,6 +21,7 @@ from orgportal.database import Document
 from orgportal.errors import not_found, organization_busy
 from tenants.access import Access
 from tenants.documents import ACTIVE, RENAMING, Organization, Placement, organization_from
+from tenants.refusals import DOCUMENT_VALIDATION_FAILURE, refusal_of
 
 Outcome = TypeVar("Outcome")
 Write = InsertOne[Document] | ReplaceOne[Document] | UpdateOne | DeleteOne
@@ -39,11 +40,14 @@ class TenantCollection:
 
     Filters and updates are PyMongo's; whoever calls has checked the types of everything in them. Every
     method raises PortalError 503 `organization_busy` while the organization is being renamed, and 404
-    once it is gone.
+    once it is gone. Writes raise it also when the data has come to be held to a schema that the access did not
+    know of, and the refusals of `tenants.refusals` (in bulk writes, BulkWriteError).
     """
 
     def __init__(self, access: Access, resolve: "Callable[[Placement], Collection[Document]]") -> None:
         self._organization = access.organization
+        # What was written here was held to the schemas of that picture.
+        self._held_to = frozenset(access.organization.schema.held_to)
         self._read_at = access.read_at
         self._resolve = resolve
 
@@ -130,14 +134,27 @@ class TenantCollection:
         if self._organization.status != ACTIVE:
             self._reload()
         before = self._organization
-        if before.status != ACTIVE:
+        if before.status != ACTIVE or not self._held_to.issuperset(before.schema.held_to):
             raise organization_busy()
-        with database.deadline(settings.DATABASE_DEADLINE):
-            outcome = operation(self._resolve(before.placement))
+        try:
+            with database.deadline(settings.DATABASE_DEADLINE):
+                outcome = operation(self._resolve(before.placement))
+        except WriteError as error:
+            raise self._refusal(error) from error
         self._reload()
         if self._organization.epoch != before.epoch:
             raise organization_busy()
         return outcome
+
+    def _refusal(self, error: WriteError) -> Exception:
+        """What the organization's own rules say about it; else the error itself."""
+        refused = refusal_of(error.details or {})
+        if error.code == DOCUMENT_VALIDATION_FAILURE:
+            self._reload()
+            # A schema was just switched off, and its copy in the database is about to go.
+            if self._organization.schema.on is None:
+                return organization_busy()
+        return refused or error
 
     def _look_again_if_old(self) -> None:
         """An old picture could name a collection that is another organization's by now."""

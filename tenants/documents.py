@@ -19,8 +19,9 @@ from orgportal.database import Document
 PROVISIONING = "provisioning"
 ACTIVE = "active"
 RENAMING = "renaming"
+SUSPENDED = "suspended"
 DELETING = "deleting"
-STATUSES = (PROVISIONING, ACTIVE, RENAMING, DELETING)
+STATUSES = (PROVISIONING, ACTIVE, RENAMING, SUSPENDED, DELETING)
 
 # `names` holds every slug that the organization occupies: its own, and during a rename both. Its unique
 # index is the only lock on names.
@@ -67,6 +68,7 @@ class OrganizationDocument(mongoengine.Document):
     pending = mongoengine.DictField()
     quarantine = mongoengine.ListField(mongoengine.DictField())
     due_at = mongoengine.DateTimeField()
+    schema = mongoengine.DictField()
     created_at = mongoengine.DateTimeField(required=True)
     updated_at = mongoengine.DateTimeField(required=True)
 
@@ -97,6 +99,26 @@ class Pending:
 
 
 @dataclass(frozen=True)
+class SchemaState:
+    """Which schemas (`tenants.rules`) the data is held to, by id: the one that is on, and one that is to follow it.
+
+    `rev` grows with every change of the two.
+    """
+
+    rev: int = 0
+    on: ObjectId | None = None
+    checking: ObjectId | None = None
+
+    @property
+    def held_to(self) -> tuple[ObjectId, ...]:
+        """The schemas that every write has to satisfy."""
+        return tuple(schema for schema in (self.on, self.checking) if schema is not None)
+
+
+NO_SCHEMA = SchemaState()
+
+
+@dataclass(frozen=True)
 class Organization:
     """An organization as it was when it was read."""
 
@@ -113,6 +135,7 @@ class Organization:
     pending: Pending | None
     quarantine: tuple[Mapping[str, Any], ...]
     origin: str | None = None
+    schema: SchemaState = NO_SCHEMA
 
     @property
     def is_open(self) -> bool:
@@ -133,7 +156,7 @@ class Organization:
 
 def organization_from(row: Mapping[str, Any]) -> Organization:
     """The picture of a stored document."""
-    pending = row.get("pending")
+    pending, schema = row.get("pending"), row.get("schema")
     return Organization(
         id=row["_id"],
         name=row["name"],
@@ -148,6 +171,7 @@ def organization_from(row: Mapping[str, Any]) -> Organization:
         pending=Pending(**pending) if pending else None,
         quarantine=tuple(row.get("quarantine") or ()),
         origin=row.get("origin"),
+        schema=SchemaState(**schema) if schema else NO_SCHEMA,
     )
 
 

@@ -16,6 +16,7 @@ from tenants import manager
 from tenants.documents import ACTIVE, RENAMING, Organization, Placement, now
 from tenants.lifecycle import operation
 from tenants.lifecycle.create import organization_exists
+from tenants.rules import switching
 
 # Copying on the embedded database does a few thousand documents a second; more than this is for the worker.
 COPIED_AT_ONCE = 3000
@@ -92,6 +93,8 @@ def resume(organization: Organization, holder: str) -> None:
     target = target_placement(organization, slug)
     try:
         manager.move(organization.placement, target, organization.id)
+        if organization.schema.on is not None:
+            switching.carry(organization, target)
     except manager.ForeignCollection:
         _undo(organization, holder, slug)
         raise organization_exists(slug) from None

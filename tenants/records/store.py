@@ -29,6 +29,7 @@ from tenants.records.documents import (
     stale,
 )
 from tenants.records.merge import merged
+from tenants.rules import enforcement as rules
 
 # How long a change is tried again while others change the same record.
 CONTENTION_SECONDS = 3.0
@@ -44,6 +45,7 @@ def create_record(*, access: Access, data: Document, id: str | None = None, orig
     row = new_row(id=chosen, data=data, created_by=author_of(access.principal))
     if origin is not None:
         row["origin"] = origin
+    rules.check(access=access, data=data)
     records = manager.bind(access)
     try:
         records.insert_one(row)
@@ -120,7 +122,9 @@ def _change(
         before = _load(records, id)
         if expected is not None and before.version not in expected:
             raise stale()
-        after = Record(id, changed(before.data), before.rev + 1, before.created_at, now(), before.created_by)
+        data = changed(before.data)
+        rules.check(access=access, data=data)
+        after = Record(id, data, before.rev + 1, before.created_at, now(), before.created_by)
         update = {"$set": {"data": after.data, "updated_at": after.updated_at}, "$inc": {"rev": 1}}
         if records.update_one(_state(before), update).matched_count:
             return after

@@ -1,0 +1,1 @@
+"""Figures to look at: how the data grows, and how the values of a field are spread."""

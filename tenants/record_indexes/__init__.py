@@ -1,0 +1,1 @@
+"""Indexes that an organization adds to its collection."""

@@ -1,0 +1,1 @@
+"""Rules for records: a JSON Schema for each organization that wants one."""
