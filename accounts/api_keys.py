@@ -14,7 +14,7 @@ from typing import Any, Literal
 from bson import ObjectId
 from django.conf import settings
 
-from accounts import key_text
+from accounts import audit, key_text, notices, sudo
 from accounts.directory import directory
 from accounts.documents import ACCOUNTS, API_KEYS, ApiKeyDocument, new_document
 from accounts.principal import Membership, Principal
@@ -76,6 +76,7 @@ def make_key(
     if not own.covers(wanted):
         raise invalid("role", "A key may do at most what you may do yourself.")
     expires_at = _expiry(days)
+    sudo.require_recent(principal)
     collection = database.collection(API_KEYS)
     if collection.count_documents({"org_id": org_id}, limit=MAX_KEYS) >= MAX_KEYS:
         raise PortalError("too_many_keys", 409, f"An organization has at most {MAX_KEYS} keys. Revoke one first.")
@@ -96,7 +97,26 @@ def make_key(
         **({"expires_at": expires_at, "forget_at": expires_at + KEPT_AFTER_EXPIRY} if expires_at else {}),
     }
     row = new_document(ApiKeyDocument, digest(text), fields)
-    collection.insert_one(row)
+    with (
+        audit.act(
+            action="api_key.created",
+            org_ids=[org_id],
+            actor=principal,
+            target=f"api_key:{row['key_id']}",
+            details={"name": called, "prefix": row["prefix"], "scopes": granted, "role": wanted.value},
+        ),
+        notices.announced(
+            kind="api_key_created",
+            org_owners=org_id,
+            details={
+                "name": called,
+                "prefix": row["prefix"],
+                "organization": principal.organization.name if principal.organization else "",
+                "actor": principal.email,
+            },
+        ),
+    ):
+        collection.insert_one(row)
     # Whoever removes the member or the organization either sees this key, or is seen here.
     if _read(text) is None:
         collection.delete_one({"_id": row["_id"]})
@@ -114,10 +134,33 @@ def list_keys(*, org_id: ObjectId) -> list[ApiKey]:
     return [_listed(row, makers.get(row["account_id"])) for row in rows]
 
 
-def revoke_key(*, org_id: ObjectId, key_id: ObjectId) -> None:
-    """End a key: it is refused at the next request. Raises PortalError 404 when the organization has none such."""
-    if database.collection(API_KEYS).delete_one({"org_id": org_id, "key_id": key_id}).deleted_count == 0:
+def get_key(*, org_id: ObjectId, key_id: ObjectId) -> ApiKey:
+    """One key. Raises PortalError 404 when the organization has none such."""
+    row = database.collection(API_KEYS).find_one({"org_id": org_id, "key_id": key_id})
+    if row is None:
         raise not_found()
+    found = {"email": 1, "generation": 1, "memberships": 1}
+    return _listed(row, database.collection(ACCOUNTS).find_one({"_id": row["account_id"]}, found))
+
+
+def revoke_key(*, principal: Principal, key_id: ObjectId) -> ApiKey:
+    """End a key: it is refused at the next request. Returns what it was.
+
+    Raises PortalError 403 for an API key, 404 when the caller's organization has none such.
+    """
+    require_person(principal)
+    org_id, _ = _place_of(principal)
+    key = get_key(org_id=org_id, key_id=key_id)
+    with audit.act(
+        action="api_key.revoked",
+        org_ids=[org_id],
+        actor=principal,
+        target=f"api_key:{key_id}",
+        details={"name": key.name, "prefix": key.prefix},
+    ):
+        if database.collection(API_KEYS).delete_one({"org_id": org_id, "key_id": key_id}).deleted_count == 0:
+            raise not_found()
+    return key
 
 
 def revoke_all_of_member(*, org_id: ObjectId, account_id: ObjectId) -> int:

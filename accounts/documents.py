@@ -30,7 +30,8 @@ API_KEYS = "api_keys"
 INDEXES: dict[str, list[IndexModel]] = {
     ACCOUNTS: [
         IndexModel([("email", ASCENDING)], name="email", unique=True),
-        IndexModel([("memberships.org_id", ASCENDING)], name="memberships_org_id"),
+        # With the id, so that a page of an organization's members is read in order.
+        IndexModel([("memberships.org_id", ASCENDING), ("_id", ASCENDING)], name="memberships_org_id_id"),
     ],
     SESSIONS: [
         IndexModel([("account_id", ASCENDING)], name="account_id"),
@@ -46,11 +47,12 @@ INDEXES: dict[str, list[IndexModel]] = {
 
 
 class MembershipDocument(EmbeddedDocument):
-    """An account's place in one organization."""
+    """An account's place in one organization. `leaving` marks an owner's departure (see `accounts.ownership`)."""
 
     org_id = ObjectIdField(required=True)
     role = StringField(required=True, choices=[role.value for role in Role])
     joined_at = DateTimeField(required=True)
+    leaving = StringField()
 
 
 class AccountDocument(Document):

@@ -84,6 +84,11 @@ def insert_account(*, new: NewAccount, account_id: ObjectId, org_id: ObjectId, r
 
 def add_membership(*, account_id: ObjectId, org_id: ObjectId, role: Role) -> bool:
     """Make the account a member. A membership that is there stays as it is; False: no such account."""
+    if membership_exists(account_id=account_id, org_id=org_id):
+        return True
+    # What an earlier membership has left behind, should its removal have been cut short, must not count again.
+    sessions.end_all_of_member(account_id=account_id, org_id=org_id)
+    api_keys.revoke_all_of_member(org_id=org_id, account_id=account_id)
     moment = now()
     membership = {"org_id": org_id, "role": role.value, "joined_at": moment}
     outcome = database.collection(ACCOUNTS).update_one(

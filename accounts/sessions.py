@@ -176,6 +176,11 @@ def carry_on(session_id: str, *, account_id: ObjectId, generation: int) -> None:
     collection.delete_many({"account_id": account_id, "_id": {"$ne": session_id}})
 
 
+def end_all_of_member(*, account_id: ObjectId, org_id: ObjectId) -> int:
+    """End an account's sessions and tokens for one organization; how many there were."""
+    return database.collection(SESSIONS).delete_many({"account_id": account_id, "org_id": org_id}).deleted_count
+
+
 def end_all_of_account(account_id: ObjectId) -> int:
     """End every session and token of an account; how many there were."""
     return database.collection(SESSIONS).delete_many({"account_id": account_id}).deleted_count
@@ -213,6 +218,9 @@ def _read(row: Mapping[str, Any], read_at: float) -> LiveSession | None:
         organization = directory().from_join(row["organization"])
         membership = next((one for one in memberships if one.org_id == row["org_id"]), None)
         if organization is None or not organization.is_open or membership is None:
+            return None
+        longest = organization.policy.session_seconds
+        if longest is not None and moment >= row["created_at"] + timedelta(seconds=longest):
             return None
     elif row["kind"] != "session":
         return None

@@ -45,14 +45,23 @@ ACTIONS: tuple[Action, ...] = (
     Action("invitation.resent", "Sent an invitation again"),
     Action("invitation.revoked", "Took an invitation back"),
     Action("invitation.accepted", "Accepted an invitation"),
+    # Members
+    Action("member.role_changed", "Changed a member's role"),
+    Action("member.removed", "Removed a member"),
+    Action("member.left", "Left the organization"),
+    Action("organization.transferred", "Handed the ownership over"),
+    # API keys
+    Action("api_key.created", "Made an API key"),
+    Action("api_key.revoked", "Revoked an API key"),
     # The organization
     Action("organization.policy_changed", "Changed what is demanded of members"),
     Action("organization.created", "Created the organization"),
     Action("organization.changed", "Changed the organization"),
     Action("organization.renamed", "Changed the short name"),
     Action("organization.deleted", "Deleted the organization"),
-    Action("organization.operation_finished", "Finished what a crash had interrupted"),
-    Action("organization.operation_undone", "Undid what a crash had interrupted"),
+    Action("organization.suspended", "Suspended the organization"),
+    Action("organization.resumed", "Opened the organization again"),
+    Action("organization.operation_resumed", "Went on with what was under way or interrupted"),
 )
 
 PHRASES = {action.name: action.phrase for action in ACTIONS}
