@@ -6,7 +6,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from accounts import guessing, notices, passwords, sessions
+from accounts import audit, guessing, notices, passwords, sessions
 from accounts.addresses import normalise_email
 from accounts.devices import Device
 from accounts.directory import OrganizationFacts, directory
@@ -121,10 +121,15 @@ def password_holder(*, email: str, password: str, device: Device | None) -> Mapp
         raise invalid("password", "Use text.")
     attempt = guessing.password_attempt(email=email, device=device)
     account = _account_of(email)
-    matches, better_hash = passwords.verify_and_upgrade(
-        password, account["password"] if account else None, count=attempt.count
-    )
+    try:
+        matches, better_hash = passwords.verify_and_upgrade(
+            password, account["password"] if account else None, count=attempt.count
+        )
+    except PortalError as refused:
+        _note(account, "login.refused", refused.code)
+        raise
     if account is None or not matches:
+        _note(account, "login.failed", "invalid_credentials")
         raise invalid_credentials()
     attempt.forgive()
     if better_hash is not None:
@@ -138,12 +143,35 @@ def password_holder(*, email: str, password: str, device: Device | None) -> Mapp
 def check_code(account: Mapping[str, Any], otp: str, *, device: Device | None) -> RightCode:
     """The code, still to be used up; the guess is counted. Raises PortalError 401 `invalid_otp`, 429."""
     attempt = guessing.code_attempt(account_id=account["_id"], email=account["email"], device=device)
-    attempt.count()
+    try:
+        attempt.count()
+    except PortalError as refused:
+        _note(account, "login.refused", refused.code)
+        raise
     right = codes.right_code(account, otp)
     if right is None:
+        _note(account, "login.failed", "invalid_otp")
         raise codes.invalid_otp()
     attempt.forgive()
     return right
+
+
+def _note(account: Mapping[str, Any] | None, action: str, code: str) -> None:
+    """Count a failed login: one write, whether the address is known or not.
+
+    What was typed for an address that nobody has is not kept: it may be a password in the wrong field.
+    """
+    if account is None:
+        audit.note(action=action, org_ids=[], actor=audit.anonymous(), details={"code": code})
+        return
+    everywhere = [one.org_id for one in sessions.memberships_of(account)]
+    audit.note(
+        action=action,
+        org_ids=everywhere,
+        actor=audit.anonymous(account["email"]),
+        target=f"account:{account['_id']}",
+        details={"code": code},
+    )
 
 
 def _use_up(right: RightCode, account: Mapping[str, Any]) -> None:

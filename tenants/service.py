@@ -8,8 +8,9 @@ from typing import Any
 
 from bson import ObjectId
 
-from accounts import notices, verification
+from accounts import audit, notices, verification
 from accounts import service as accounts
+from accounts.audit import Actor
 from accounts.principal import Principal
 from accounts.roles import Role
 from orgportal import database
@@ -85,8 +86,9 @@ def sign_up(
     name: str = "",
     metadata: Mapping[str, object] | None = None,
     origin: str | None = None,
+    actor: Actor | None = None,
 ) -> SignedUp:
-    """A new organization with a new account as its owner.
+    """A new organization with a new account as its owner. `actor` is who does it, if not the owner.
 
     `origin` identifies the request (a digest of its idempotency key): repeated with the same one, the
     first result is given again, also after a crash. Raises PortalError 422 for the input, 409
@@ -106,7 +108,13 @@ def sign_up(
         # In the queue before the account is made: no account is without its mail, whatever dies in between.
         with verification.mailed(account_id=account_id, email=address):
             organization = create.create(
-                name=display, slug=chosen, metadata=cleaned, founder=account_id, grant=grant, origin=origin
+                name=display,
+                slug=chosen,
+                metadata=cleaned,
+                founder=account_id,
+                actor=actor or audit.account(account_id, address),
+                grant=grant,
+                origin=origin,
             )
     except PortalError as refused:
         twin = _twin(chosen, origin, refused)
@@ -133,7 +141,13 @@ def add_organization(
 
     try:
         organization = create.create(
-            name=display, slug=chosen, metadata=cleaned, founder=principal.account_id, grant=grant, origin=origin
+            name=display,
+            slug=chosen,
+            metadata=cleaned,
+            founder=principal.account_id,
+            actor=principal,
+            grant=grant,
+            origin=origin,
         )
     except PortalError as refused:
         organization = _twin(chosen, origin, refused)
@@ -236,8 +250,25 @@ def update(
     if organization.status != ACTIVE:
         raise organization_busy()
     if slug is not None and slug != organization.slug:
-        return rename.rename(organization, slug=slug, changes=changes)
-    return _change(organization, changes) if changes else organization
+        with _audited("renamed", organization, access.principal, {"from": organization.slug, "to": slug}):
+            return rename.rename(organization, slug=slug, changes=changes)
+    if not changes:
+        return organization
+    with _audited("changed", organization, access.principal, {"fields": sorted(changes)}):
+        return _change(organization, changes)
+
+
+def _audited(
+    what: str, organization: Organization, actor: Principal | Actor, details: Mapping[str, Any] | None = None
+) -> AbstractContextManager[None]:
+    """Written to the organization's chain; a deletion to the portal's as well, for the other one goes with it."""
+    return audit.act(
+        action=f"organization.{what}",
+        org_ids=[organization.id, audit.PORTAL] if what == "deleted" else [organization.id],
+        actor=actor,
+        target=f"organization:{organization.id}",
+        details=details or {"slug": organization.slug},
+    )
 
 
 def _expect(organization: Organization, rev: int | None) -> None:
@@ -277,7 +308,10 @@ def delete(*, access: Access, expected_rev: int | None = None) -> bool:
     _expect(access.organization, expected_rev)
     if access.organization.status != ACTIVE:
         raise organization_busy()
-    with _told_to_owners(access.organization, access.principal.email):
+    with (
+        _audited("deleted", access.organization, access.principal),
+        _told_to_owners(access.organization, access.principal.email),
+    ):
         return deletion.delete(access.organization)
 
 
@@ -292,7 +326,10 @@ def delete_as_operator(*, slug: str) -> None:
     Raises PortalError 404 when there is none, 503 `organization_busy` during another operation.
     """
     organization = _by_slug(slug)
-    with _told_to_owners(organization, "whoever runs this portal"):
+    with (
+        _audited("deleted", organization, audit.OPERATOR),
+        _told_to_owners(organization, "whoever runs this portal"),
+    ):
         deletion.delete(organization)
     while operation.load(organization.id) is not None:
         reconcile.run_due()
@@ -304,12 +341,16 @@ def suspend_as_operator(*, slug: str) -> None:
 
     Raises PortalError 404 when there is none, 503 `organization_busy` during another operation.
     """
-    suspension.suspend(_by_slug(slug))
+    organization = _by_slug(slug)
+    with _audited("suspended", organization, audit.OPERATOR):
+        suspension.suspend(organization)
 
 
 def resume_as_operator(*, slug: str) -> None:
     """Open a suspended organization again; raises as `suspend_as_operator` does."""
-    suspension.resume(_by_slug(slug))
+    organization = _by_slug(slug)
+    with _audited("resumed", organization, audit.OPERATOR):
+        suspension.resume(organization)
 
 
 def _by_slug(slug: str) -> Organization:

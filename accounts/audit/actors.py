@@ -43,6 +43,8 @@ def anonymous(email: str = "") -> Actor:
 def actor_of(who: Actor | Principal) -> Actor:
     """The actor that a principal is; the operator gets the name of the system's user."""
     if isinstance(who, Principal):
+        if who.key_id is not None:
+            return Actor("key", str(who.key_id), who.email, who.method)
         return Actor("account", str(who.account_id), who.email, who.method)
     if who == OPERATOR:
         return Actor("operator", name=_system_user())

@@ -6,8 +6,8 @@ compare-and-set, and whoever finds it lagging behind a dead writer moves it on. 
 forged is never quietly made anew: the chain goes on with an entry that says so.
 """
 
-import hmac
 import random
+import secrets
 import threading
 import time
 from collections.abc import Mapping
@@ -84,6 +84,7 @@ def _try(chain: Chain, draft: Draft) -> Document | None:
     """One attempt; None when another writer took the place."""
     try:
         head = _head_to_extend(chain)
+        _announce(chain, head)
         entry = placed(draft, chain, head["seq"] + 1, head["hash"])
         if _insert(entry):
             _advance(head, entry)
@@ -118,8 +119,8 @@ def head_of(chain: Chain) -> Document | None:
 
 def head_fits(head: Mapping[str, Any]) -> bool:
     """Whether the portal itself wrote this head."""
-    mac = keys.seal(_head_text(head["_id"], head.get("seq"), head.get("hash"), head.get("origin")), head.get("key"))
-    return mac is not None and hmac.compare_digest(mac, str(head.get("mac")))
+    text = _head_text(head["_id"], head.get("seq"), head.get("hash"), head.get("origin"))
+    return keys.fits(text, head.get("mac"), head.get("key"))
 
 
 def _head_text(name: object, seq: object, digest: object, origin: object) -> str:
@@ -141,24 +142,28 @@ def _head_to_extend(chain: Chain) -> Document:
 
 
 def _begin(chain: Chain) -> Document:
-    """The head of a new chain. That of an organization begins where the portal's chain tells of it."""
+    """The head of a new chain, before its first entry."""
     if database.collection(ENTRIES).find_one({"_id": entry_id(chain, 1)}, {"_id": 1}) is not None:
         if (head := head_of(chain)) is not None:
             return head
         raise Torn("missing head")
-    origin = GENESIS
-    if chain is not PORTAL:
-        target = f"organization:{chain}"
-        told = append(PORTAL, Draft("audit.begun", "done", SYSTEM, target))
-        origin = told["hash"]
+    origin = GENESIS if chain is PORTAL else secrets.token_hex(32)
     head = {"_id": chain_name(chain), **_head(chain, 0, origin, origin)}
     try:
         database.collection(HEADS).insert_one(head)
     except DuplicateKeyError:
-        if chain is not PORTAL:
-            append(PORTAL, Draft("audit.begun", "failed", SYSTEM, target, {"instead_of": told["id"]}))
         return _head_to_extend(chain)
     return head
+
+
+def _announce(chain: Chain, head: Mapping[str, Any]) -> None:
+    """Tell the portal's chain where an organization's begins, so that none is ever begun anew unnoticed.
+
+    Told twice by two first writers it is the same: the origin was settled with the head.
+    """
+    if chain is not PORTAL and head["seq"] == 0:
+        begun = Draft("audit.begun", "done", SYSTEM, f"organization:{chain}", {"origin": head["origin"]})
+        append(PORTAL, begun)
 
 
 def _advance(head: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
@@ -198,4 +203,4 @@ def forget(org_id: ObjectId) -> None:
         append(PORTAL, Draft("audit.ended", "done", SYSTEM, f"organization:{org_id}", ended))
         database.collection(HEADS).delete_one({"_id": chain_name(org_id)})
     database.collection(ENTRIES).delete_many({"org_id": org_id})
-    database.collection(TALLIES).delete_many({"org_ids": org_id})
+    database.collection(TALLIES).update_many({"org_ids": org_id}, {"$pull": {"org_ids": org_id}})

@@ -28,12 +28,32 @@ def current_key() -> str:
     return key_id(settings.AUDIT_KEY)
 
 
-def seal(text: str, key: str | None = None) -> str | None:
-    """The code of a text under the named key (default: the current one); None for a key that is not here."""
-    secret = _ring(settings.AUDIT_KEY, tuple(settings.AUDIT_KEY_FALLBACKS)).get(key or current_key())
-    return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest() if secret else None
+def seal(text: str) -> str:
+    """The code of a text under the current key."""
+    return _code(_ring()[current_key()], text)
+
+
+def is_known(key: object) -> bool:
+    """Whether the key of that id is here."""
+    return key in _ring()
+
+
+def fits(text: str, code: object, key: object) -> bool:
+    """Whether the code is the text's under the key of that id, which must be here."""
+    secret = _ring().get(str(key))
+    return secret is not None and hmac.compare_digest(
+        _code(secret, text).encode(), str(code).encode("utf-8", "replace")
+    )
+
+
+def _code(secret: bytes, text: str) -> str:
+    return hmac.new(secret, text.encode("utf-8", "backslashreplace"), hashlib.sha256).hexdigest()
+
+
+def _ring() -> dict[str, bytes]:
+    return _ring_of(settings.AUDIT_KEY, tuple(settings.AUDIT_KEY_FALLBACKS))
 
 
 @lru_cache(maxsize=8)
-def _ring(current: str, fallbacks: tuple[str, ...]) -> dict[str, bytes]:
+def _ring_of(current: str, fallbacks: tuple[str, ...]) -> dict[str, bytes]:
     return {key_id(secret): derived(secret) for secret in (*fallbacks, current)}

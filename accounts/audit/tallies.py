@@ -8,18 +8,22 @@ a flood of invented addresses cannot make a chain grow without bounds.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
+
 from accounts.audit.actors import Actor
-from accounts.audit.chain import append
-from accounts.audit.entries import PORTAL, TALLIES, Chain, Draft, chain_name, instant
+from accounts.audit.chain import append, head_of
+from accounts.audit.entries import ENTRIES, PORTAL, TALLIES, Chain, Draft, chain_name, entry_id, instant
 from orgportal import database
 from orgportal.database import Document
 
 WINDOW = timedelta(seconds=60)
 BUCKETS = 64
 BATCH = 200
+LOOKED_BACK = 2000
 
 
 def count(chains: Sequence[Chain], draft: Draft) -> None:
@@ -58,39 +62,60 @@ def _kind(chains: Sequence[Chain], draft: Draft) -> str:
 
 
 def settle(*, until: datetime | None = None) -> int:
-    """Write what was counted and is over (until: due by then) into the chains; how many tallies that were.
+    """Write what was counted, once its time is over, into the chains; how many tallies that were.
 
-    Several workers may do it at once: a tally is taken by deleting it after its entries are written, and one
-    that is taken twice, or by a worker that dies in between, is written once per chain all the same.
+    Several workers may do it at once, and each may be killed anywhere: every tally is written once per chain.
     """
     moment = until or instant()
-    # A small collection: it holds one minute.
-    due = [row for row in database.collection(TALLIES).find({}).limit(BATCH) if row["due_at"] <= moment]
-    for row in due:
-        for chain in row["org_ids"]:
-            if _take(row["_id"], chain):
-                append(chain, _draft(row))
-        database.collection(TALLIES).delete_one({"_id": row["_id"]})
-    return len(due)
+    settled = 0
+    # A small collection: it holds what happened within a minute.
+    for row in database.collection(TALLIES).find({}, batch_size=BATCH):
+        if row["due_at"] <= moment and _lease(row):
+            _write(row)
+            settled += 1
+    return settled
 
 
-def _take(tally: str, chain: Chain) -> bool:
-    outcome = database.collection(TALLIES).update_one(
-        {"_id": tally, "written": {"$ne": chain_name(chain)}}, {"$push": {"written": chain_name(chain)}}
-    )
-    return outcome.modified_count == 1
+def _lease(row: Mapping[str, Any]) -> bool:
+    until = instant() + timedelta(seconds=settings.LEASE_SECONDS)
+    if row.get("leased_until") and row["leased_until"] > instant():
+        return False
+    as_read = {"_id": row["_id"], "leased_until": row.get("leased_until")}
+    return database.collection(TALLIES).update_one(as_read, {"$set": {"leased_until": until}}).modified_count == 1
 
 
-def _draft(row: Mapping[str, Any]) -> Draft:
+def _write(row: Mapping[str, Any]) -> None:
+    for chain in row["org_ids"]:
+        draft = _draft(row, chain)
+        # Leased before: whoever had it may have died behind the entry.
+        if "leased_until" not in row or not _is_written(chain, draft.id):
+            append(chain, draft)
+    database.collection(TALLIES).delete_one({"_id": row["_id"]})
+
+
+def _is_written(chain: Chain, identity: str) -> bool:
+    head = head_of(chain)
+    last = int(head["seq"]) + 1 if head else 0
+    ids = [entry_id(chain, seq) for seq in range(max(1, last - LOOKED_BACK), last + 1)]
+    rows = database.collection(ENTRIES).find({"_id": {"$in": ids}}, {"id": 1})
+    return any(entry["id"] == identity for entry in rows)
+
+
+def _draft(row: Mapping[str, Any], chain: Chain) -> Draft:
     details: Document = json.loads(row["details"])
+    actor = Actor(**row["actor"])
     if row["times"] > 1:
+        if ":from:" in row["_id"]:
+            # Counted by where they came from: they need not have typed the same.
+            actor = replace(actor, name="")
         details |= {"times": row["times"], "first_at": row["first_at"].isoformat(timespec="milliseconds")}
     return Draft(
         row["action"],
         row["result"],
-        Actor(**row["actor"]),
+        actor,
         row["target"],
         details,
+        id=hashlib.sha256(f"{row['_id']}:{chain_name(chain)}".encode()).hexdigest()[:32],
         at=row["last_at"],
         address=row["address"],
         agent=row["agent"],

@@ -10,7 +10,10 @@ from typing import Any
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
+from accounts import audit
 from accounts import service as accounts
+from accounts.audit import Actor
+from accounts.principal import Principal
 from orgportal import database
 from orgportal.errors import PortalError, organization_busy
 from tenants import manager, placement
@@ -29,26 +32,34 @@ def create(
     slug: str,
     metadata: Mapping[str, Any],
     founder: ObjectId,
+    actor: Actor | Principal,
     grant: Callable[[ObjectId], None],
     origin: str | None = None,
 ) -> Organization:
     """A new, active organization; the inputs have been checked.
 
-    `grant(org_id)` gives the account `founder` its membership (making the account where it is new) and may
-    refuse with a PortalError. Raises PortalError 409 `organization_exists`; after any refusal nothing is
-    left. After a failure of the database the reconciler finishes or undoes.
+    `actor` is who is written down as its maker. `grant(org_id)` gives the account `founder` its membership
+    (making the account where it is new) and may refuse with a PortalError. Raises PortalError 409
+    `organization_exists`; after any refusal nothing is left. After a failure of the database the reconciler
+    finishes or undoes.
     """
     organization = _reserve(name, slug, metadata, founder, origin)
     holder = organization.work.holder
     with operation.kept_alive(organization, holder):
         try:
-            manager.create(organization.placement, organization.id)
+            with audit.act(
+                action="organization.created",
+                org_ids=[organization.id],
+                actor=actor,
+                target=f"organization:{organization.id}",
+                details={"slug": slug, "collection": organization.placement.collection},
+            ):
+                manager.create(organization.placement, organization.id)
+                grant(organization.id)
         except manager.ForeignCollection:
             # Data that nobody here knows of: the name is not to be had, and the data not to be touched.
             _release(organization, holder)
             raise organization_exists(slug) from None
-        try:
-            grant(organization.id)
         except PortalError:
             # A refusal, so every earlier answer has arrived, and nothing of ours is still on its way.
             manager.drop_unfinished(organization.placement, organization.id)
@@ -107,6 +118,7 @@ def _as_settled(organization: Organization) -> Organization:
 
 
 def _release(organization: Organization, holder: str) -> None:
+    audit.forget(organization.id)
     database.collection("organizations").delete_one({"_id": organization.id, "pending.holder": holder})
 
 

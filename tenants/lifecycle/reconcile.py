@@ -1,10 +1,12 @@
 """Finish or undo what a crash left, and sweep what has waited long enough. Run by the worker, safe anywhere."""
 
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 
 import structlog
 from pymongo.errors import PyMongoError
 
+from accounts import audit
 from orgportal import database
 from orgportal.errors import PortalError
 from tenants import manager, placement
@@ -18,6 +20,20 @@ RESUME = {"create": create.resume, "rename": rename.resume, "delete": delete.res
 # Both bounds, because the embedded database scans the collection for a range with only one.
 LONG_AGO = datetime(2000, 1, 1, tzinfo=now().tzinfo)
 BATCH = 100
+
+
+def _audited(organization: Organization) -> AbstractContextManager[object]:
+    """Written to the organization's chain; of a deletion to the portal's, as long as there is something to delete."""
+    work = organization.work
+    if work.op == "delete" and work.step == "stripped":
+        return nullcontext()
+    return audit.act(
+        action="organization.operation_resumed",
+        org_ids=[audit.PORTAL if work.op == "delete" else organization.id],
+        actor=audit.SYSTEM,
+        target=f"organization:{organization.id}",
+        details={"operation": work.op, "step": work.step},
+    )
 
 
 def run_due(*, at: datetime | None = None, limit: int = BATCH) -> int:
@@ -50,7 +66,8 @@ def _advance(organization: Organization, at: datetime) -> bool:
             if op == "sweep":
                 rename.sweep(organization, holder, at)
             else:
-                RESUME[op](organization, holder)
+                with _audited(organization):
+                    RESUME[op](organization, holder)
     except operation.TakenOver:
         return False
     except (PortalError, PyMongoError, manager.ForeignCollection) as error:

@@ -103,9 +103,12 @@ def test_every_wrong_pair_costs_one_query_and_one_hash_at_todays_cost(
     with hashes_counted() as costs:
         refusal_of(email, password)
     assert costs == [5]
-    assert commands.names == ["find"]
-    assert list(commands.sent[0]["filter"]) == ["email"]
-    assert isinstance(commands.sent[0]["filter"]["email"], str)
+    of_accounts = [sent for sent in commands.sent if sent.get("find") == "accounts"]
+    assert [list(sent["filter"]) for sent in of_accounts] == [["email"]]
+    assert isinstance(of_accounts[0]["filter"]["email"], str)
+    # Whether there is such an account or not: attempts are counted, then the refusal for the audit.
+    assert commands.names == ["find", "find", "update", "update", "update"]
+    assert "audit_tallies" in commands.sent[-1].values()
 
 
 def _id_of(email: str) -> ObjectId:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts import audit
 from orgportal import embedded
 from orgportal.errors import PortalError
 from tenants import service
@@ -30,6 +31,7 @@ class Command(BaseCommand):
                     slug=options["slug"],
                     email=options["email"],
                     password=password,
+                    actor=audit.OPERATOR,
                 )
         except PortalError as error:
             details = "".join(f"\n  {entry.path}: {entry.message}" for entry in error.errors)
