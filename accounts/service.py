@@ -4,13 +4,14 @@ Texts are checked here before they reach a query, whatever the edge has checked 
 """
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bson import ObjectId
 from django.conf import settings
 
-from accounts import devices, familiar, notices, passwords, sessions, sudo, tokens
+from accounts import audit, devices, familiar, guessing, notices, passwords, sessions, sudo, tokens
 from accounts.addresses import normalise_email
 from accounts.directory import OrganizationFacts
 from accounts.documents import ACCOUNTS
@@ -18,12 +19,16 @@ from accounts.leftovers import leftovers
 from accounts.login import (
     LoggedIn,
     OrganizationChoice,
+    Waiting,
     choices,
     choose_first,
     invalid_credentials,
+    is_waiting,
     log_in,
     open_organization,
 )
+from accounts.login import begin as begin_login
+from accounts.login import finish as finish_login
 from accounts.members import (
     Forgotten,
     MemberCounts,
@@ -36,6 +41,7 @@ from accounts.members import (
     membership_exists,
     prepare_account,
 )
+from accounts.password_rules import PasswordRules, length_note, rules_for
 from accounts.principal import Membership, Principal
 from orgportal import database
 from orgportal.errors import PortalError, forbidden, invalid, not_found, unauthenticated
@@ -47,22 +53,27 @@ __all__ = [
     "NewAccount",
     "OrganizationChoice",
     "TokenPair",
+    "Waiting",
     "access_token",
     "add_membership",
+    "begin_login",
     "change_password",
     "choices",
     "choose_organization",
     "count_members",
     "end_session",
+    "finish_login",
     "first_owner",
     "forget_organization",
     "insert_account",
+    "is_waiting",
     "issue_tokens",
     "leftovers",
     "log_in",
     "membership_exists",
     "normalise_email",
     "open_session",
+    "password_rules",
     "prepare_account",
     "refresh_tokens",
 ]
@@ -85,16 +96,17 @@ def open_session(*, logged_in: LoggedIn, replaces: Principal | None = None) -> s
 
     Raises PortalError 401 `invalid_credentials` when the password or the organization went meanwhile.
     """
-    if replaces is not None:
-        sessions.end(replaces.session_id)
-    secret = sessions.open_browser_session(
-        account_id=logged_in.account_id,
-        org_id=logged_in.organization.id if logged_in.organization else None,
-        generation=logged_in.generation,
-        sudo_until=sudo.from_now(),
-    )
-    if secret is None:
-        raise invalid_credentials()
+    with _login_audited(logged_in, "session"):
+        if replaces is not None:
+            sessions.end(replaces.session_id)
+        secret = sessions.open_browser_session(
+            account_id=logged_in.account_id,
+            org_id=logged_in.organization.id if logged_in.organization else None,
+            generation=logged_in.generation,
+            sudo_until=sudo.from_now(),
+        )
+        if secret is None:
+            raise invalid_credentials()
     devices.remember_place(logged_in.email)
     familiar.note_login(account_id=logged_in.account_id)
     return secret
@@ -115,23 +127,25 @@ def choose_organization(*, principal: Principal, slug: str) -> str:
     chosen = open_organization(old.memberships, slug)
     if chosen is None:
         raise not_found()
-    if not sessions.end(old.id):
-        raise unauthenticated()
-    secret = sessions.open_browser_session(
-        account_id=principal.account_id,
-        org_id=chosen.id,
-        generation=old.generation,
-        created_at=old.created_at,
-        sudo_until=old.sudo_until,
-    )
-    if secret is None:
-        raise unauthenticated()
+    with audit.act(action="session.organization_chosen", org_ids=[chosen.id], actor=principal):
+        if not sessions.end(old.id):
+            raise unauthenticated()
+        secret = sessions.open_browser_session(
+            account_id=principal.account_id,
+            org_id=chosen.id,
+            generation=old.generation,
+            created_at=old.created_at,
+            sudo_until=old.sudo_until,
+        )
+        if secret is None:
+            raise unauthenticated()
     return secret
 
 
 def end_session(*, principal: Principal) -> None:
     """Log out: the session and every token that carries its id are refused at the next call."""
-    sessions.end(principal.session_id)
+    with audit.act(action="session.ended", org_ids=_organizations_of(principal), actor=principal):
+        sessions.end(principal.session_id)
 
 
 def issue_tokens(*, logged_in: LoggedIn) -> TokenPair:
@@ -143,17 +157,18 @@ def issue_tokens(*, logged_in: LoggedIn) -> TokenPair:
     if logged_in.organization is None:
         raise choose_first(logged_in.memberships)
     session_id, token_id = tokens.new_session_id(), tokens.new_token_id()
-    until = sessions.insert(
-        session_id=session_id,
-        kind="token",
-        account_id=logged_in.account_id,
-        org_id=logged_in.organization.id,
-        generation=logged_in.generation,
-        refresh=tokens.digest(token_id),
-        sudo_until=sudo.from_now(),
-    )
-    if until is None:
-        raise invalid_credentials()
+    with _login_audited(logged_in, "token"):
+        until = sessions.insert(
+            session_id=session_id,
+            kind="token",
+            account_id=logged_in.account_id,
+            org_id=logged_in.organization.id,
+            generation=logged_in.generation,
+            refresh=tokens.digest(token_id),
+            sudo_until=sudo.from_now(),
+        )
+        if until is None:
+            raise invalid_credentials()
     devices.remember_place(logged_in.email)
     familiar.note_login(account_id=logged_in.account_id)
     membership = next(one for one in logged_in.memberships if one.org_id == logged_in.organization.id)
@@ -179,6 +194,12 @@ def refresh_tokens(*, refresh_token: str) -> TokenPair:
     token_id = tokens.new_token_id()
     if not sessions.rotate(session_id=session.id, old=tokens.digest(claims.token_id), new=tokens.digest(token_id)):
         sessions.end(session.id)
+        audit.happened(
+            action="token.reuse_detected",
+            org_ids=[session.organization.id],
+            actor=audit.account(session.account_id, session.email, "token"),
+            result="refused",
+        )
         raise _invalid_token()
     return _pair(session.account_id, session.organization, session.membership, session.id, token_id, session.expires_at)
 
@@ -202,6 +223,16 @@ def access_token(*, principal: Principal) -> str:
     )
 
 
+def password_rules(*, principal: Principal, name: str = "") -> PasswordRules:
+    """What a new password of the caller's account is held to."""
+    return rules_for(
+        email=principal.email,
+        name=name,
+        memberships=principal.memberships,
+        has_second_factor=principal.has_second_factor,
+    )
+
+
 def change_password(*, principal: Principal, current: str, new: str, words: Iterable[str] = ()) -> str:
     """Set a new password, end every session and token of the account, and return a new session's secret.
 
@@ -210,18 +241,26 @@ def change_password(*, principal: Principal, current: str, new: str, words: Iter
     """
     if not isinstance(current, str):
         raise invalid("current", "Use text.")
-    passwords.check_password_policy(new, (*words, principal.email, principal.email.partition("@")[0]))
     accounts = database.collection(ACCOUNTS)
-    account = accounts.find_one({"_id": principal.account_id}, {"password": 1, "generation": 1})
+    account = accounts.find_one({"_id": principal.account_id}, {"password": 1, "generation": 1, "name": 1})
     if account is None:
         raise unauthenticated()
-    if not passwords.verify(current, account["password"]):
+    rules = password_rules(principal=principal, name=account.get("name", ""))
+    passwords.check_password_policy(new, (*words, *rules.words), minimum=rules.minimum)
+    attempt = guessing.confirmation_attempt(account_id=principal.account_id)
+    if not passwords.verify_and_upgrade(current, account["password"], count=attempt.count)[0]:
         raise invalid("current", "This is not your current password.")
+    attempt.forgive()
     hashed = passwords.hash_password(new)
-    with notices.announced(kind="password_changed", account_ids=[principal.account_id]):
+    note = length_note(new, has_second_factor=principal.has_second_factor)
+    everywhere = [membership.org_id for membership in principal.memberships]
+    with (
+        audit.act(action="password.changed", org_ids=everywhere, actor=principal),
+        notices.announced(kind="password_changed", account_ids=[principal.account_id]),
+    ):
         outcome = accounts.update_one(
             {"_id": principal.account_id, "password": account["password"], "generation": account["generation"]},
-            {"$set": {"password": hashed, "updated_at": tokens.now()}, "$inc": {"generation": 1}},
+            {"$set": {"password": hashed, "updated_at": tokens.now(), **note}, "$inc": {"generation": 1}},
         )
         if outcome.matched_count == 0:
             raise PortalError("password_changed", 409, "The password was changed by somebody else just now.")
@@ -235,6 +274,21 @@ def change_password(*, principal: Principal, current: str, new: str, words: Iter
     if secret is None:
         raise unauthenticated()
     return secret
+
+
+def _login_audited(logged_in: LoggedIn, method: str) -> AbstractContextManager[None]:
+    """Written to the organization that the login is for, or while there is a choice, to all of the account's."""
+    one, several = logged_in.organization, logged_in.memberships
+    return audit.act(
+        action="login.succeeded",
+        org_ids=[one.id] if one else [membership.org_id for membership in several],
+        actor=audit.account(logged_in.account_id, logged_in.email, method),
+    )
+
+
+def _organizations_of(principal: Principal) -> list[ObjectId]:
+    """The one that the session is for, or all of the account's."""
+    return [principal.org_id] if principal.org_id else [membership.org_id for membership in principal.memberships]
 
 
 def _pair(
