@@ -9,7 +9,10 @@ import structlog
 
 from accounts.mail.delivery import Delivering
 from orgportal import database
+from tenants.figures import sampling
 from tenants.lifecycle import reconcile
+from tenants.record_indexes import building
+from tenants.rules import checks
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +53,9 @@ class Reconciling:
 DUTIES = (
     Duty("reconcile", Reconciling(), every=1.0),
     Duty("mail", Delivering(), every=1.0),
+    Duty("schema checks", checks.run_due, every=1.0),
+    Duty("record indexes", building.run_due, every=1.0),
+    Duty("figures", sampling.run_due, every=5.0),
 )
 
 
