@@ -7,12 +7,15 @@ promise. A read that finds nothing asks again too: the data may just have moved.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from itertools import islice
 from typing import Any, TypeVar
 
 from django.conf import settings
 from pymongo.collection import Collection
-from pymongo.errors import OperationFailure, WriteError
+from pymongo.cursor import Cursor
+from pymongo.errors import BulkWriteError, OperationFailure, WriteError
 from pymongo.operations import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 from pymongo.results import BulkWriteResult, DeleteResult, InsertManyResult, InsertOneResult, UpdateResult
 
@@ -33,6 +36,8 @@ BINDING_SECONDS = 2.0
 # CursorNotFound, QueryPlanKilled, CursorKilled: what a rename or a drop does to a running read.
 CURSOR_GONE = frozenset({43, 175, 237})
 READ_TRIES = 3
+STREAM_BATCH = 1000
+STREAM_SECONDS = 3600.0
 
 
 class TenantCollection:
@@ -70,6 +75,38 @@ class TenantCollection:
             return list(cursor.sort(list(sort)) if sort else cursor)
 
         return self._read(page)
+
+    def stream(
+        self, query: Mapping[str, Any], *, projection: Mapping[str, Any] | None = None, batch_size: int = STREAM_BATCH
+    ) -> Iterator[list[Document]]:
+        """Every document that matches, in batches, none of them empty, in the collection's own order.
+
+        A cursor knows a collection's name and not whose it is; so the epoch is looked at after a batch came and
+        before it is handed out. Raises PortalError 503 `organization_busy` when it has changed: what was handed out
+        so far is then a part of the whole.
+        """
+        self._look_again_if_old()
+        began = self._organization
+        if began.status == RENAMING:
+            raise organization_busy()
+        # The first deadline is also that of all the server's work on the cursor.
+        seconds, count = STREAM_SECONDS, batch_size
+        with closing(self._resolve(began.placement).find(query, projection, batch_size=batch_size)) as cursor:
+            while count == batch_size:
+                batch = self._next_batch(cursor, batch_size, seconds)
+                self._check_epoch(began)
+                seconds, count = settings.DATABASE_DEADLINE, len(batch)
+                if batch:
+                    yield batch
+
+    def _next_batch(self, cursor: "Cursor[Document]", size: int, seconds: float) -> list[Document]:
+        try:
+            with database.deadline(seconds):
+                return list(islice(cursor, size))
+        except OperationFailure as error:
+            if error.code in CURSOR_GONE:
+                raise organization_busy() from error
+            raise
 
     def count(self, query: Mapping[str, Any]) -> int:
         """How many documents match."""
@@ -141,10 +178,17 @@ class TenantCollection:
                 outcome = operation(self._resolve(before.placement))
         except WriteError as error:
             raise self._refusal(error) from error
+        except BulkWriteError:
+            # The part that was written counts by the same rule.
+            self._check_epoch(before)
+            raise
+        self._check_epoch(before)
+        return outcome
+
+    def _check_epoch(self, before: Organization) -> None:
         self._reload()
         if self._organization.epoch != before.epoch:
             raise organization_busy()
-        return outcome
 
     def _refusal(self, error: WriteError) -> Exception:
         """What the organization's own rules say about it; else the error itself."""
