@@ -22,6 +22,9 @@ _SIGNS = {"\n": "↵", "\r": "", "\t": "⇥"}
 class Missing:
     """The type of MISSING, which stands for a field that a record does not have."""
 
+    def __repr__(self) -> str:
+        return "MISSING"
+
 
 MISSING = Missing()
 
