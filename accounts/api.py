@@ -8,6 +8,7 @@ from ninja.decorators import decorate_view
 
 from accounts import service
 from accounts.authentication import clear_session_cookie, require_principal
+from accounts.cookies import device_of
 from accounts.schemas import ChooseOrganization, Login, Me, Refresh, Tokens
 from orgportal.conventions import idempotent
 from orgportal.conventions.callers import MEMBERS, WITH_KEYS
@@ -28,10 +29,14 @@ router = Router(tags=["Authentication"])
 def login(request: HttpRequest, body: Login) -> Tokens:
     """Exchange an email and a password for an access token and a refresh token.
 
-    Every wrong pair is `401 invalid_credentials`, in the same words and the same time. An account of several
+    Every wrong pair is `401 invalid_credentials`, in the same words and the same time. After a right pair, an
+    account with a second factor answers `401 otp_required` without `otp`, and `401 invalid_otp` for a wrong code:
+    a code works once. `429 too_many_attempts` says in `Retry-After` when to try again. An account of several
     organizations says with `org` which one; without it the answer is `409 choose_organization` with the list.
     """
-    logged_in = service.log_in(email=body.email, password=body.password, org_slug=body.org)
+    logged_in = service.log_in(
+        email=body.email, password=body.password, org_slug=body.org, otp=body.otp, device=device_of(request)
+    )
     return Tokens.of(service.issue_tokens(logged_in=logged_in))
 
 

@@ -5,13 +5,9 @@ of an earlier login, or from its network, has attempts of their own. Neither ope
 """
 
 import hashlib
-import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.conf import settings
-from django.core import signing
-from django.http import HttpRequest, HttpResponseBase
 from django.utils.crypto import salted_hmac
 from pymongo import ASCENDING, IndexModel
 
@@ -23,9 +19,6 @@ KNOWN_PLACES = "known_places"
 INDEXES: dict[str, list[IndexModel]] = {
     KNOWN_PLACES: [IndexModel([("expires_at", ASCENDING)], name="expires_at", expireAfterSeconds=0)],
 }
-COOKIE = f"{settings.COOKIE_PREFIX}orgportal_device"
-SALT = "orgportal.device"
-COOKIE_LIFETIME = timedelta(days=365)
 PLACE_LIFETIME = timedelta(days=90)
 RENEWED_BELOW = timedelta(days=60)
 MOST_ACCOUNTS = 5
@@ -52,32 +45,6 @@ class Device:
         return hashlib.sha256(f"{self.id}\0{email}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def device_of(request: HttpRequest) -> Device | None:
-    """The device that the browser's cookie proves; None without a cookie that the portal signed."""
-    text = request.COOKIES.get(COOKIE, "")
-    if not text or len(text) > 2000:
-        return None
-    try:
-        identity, *known = signing.loads(text, salt=SALT, max_age=COOKIE_LIFETIME)
-    except (signing.BadSignature, ValueError, TypeError):
-        return None
-    return Device(identity, tuple(known))
-
-
-def remember_device(request: HttpRequest, response: HttpResponseBase, *, email: str) -> None:
-    """Mark the browser as one that this account has logged in with, after it proved itself."""
-    device = (device_of(request) or Device(secrets.token_urlsafe(16))).with_account(email)
-    response.set_cookie(
-        COOKIE,
-        signing.dumps([device.id, *device.known], salt=SALT),
-        max_age=int(COOKIE_LIFETIME.total_seconds()),
-        path="/",
-        secure=settings.SESSION_COOKIE_SECURE,
-        httponly=True,
-        samesite="Lax",
-    )
-
-
 def is_known_place(email: str) -> bool:
     """Whether this account has logged in from the caller's network in the last 90 days."""
     row = database.collection(KNOWN_PLACES).find_one({"_id": _place(email)})
@@ -97,4 +64,4 @@ def remember_place(email: str) -> bool:
 
 def _place(email: str) -> str:
     network = network_of(circumstances.current().address)
-    return salted_hmac(SALT, f"{network}\0{email}", algorithm="sha256").hexdigest()
+    return salted_hmac("orgportal.place", f"{network}\0{email}", algorithm="sha256").hexdigest()

@@ -12,6 +12,8 @@ from bson import ObjectId
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from accounts.policies import Policy
+
 
 class OrganizationFacts(Protocol):
     """An organization as it was at one instant."""
@@ -24,6 +26,10 @@ class OrganizationFacts(Protocol):
 
     @property
     def slug(self) -> str: ...
+
+    @property
+    def policy(self) -> Policy:
+        """What it demands of its members."""
 
     @property
     def is_open(self) -> bool:

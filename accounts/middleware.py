@@ -40,7 +40,7 @@ class PrincipalMiddleware:
         if exception.code == SUDO_REQUIRED:
             return _to(request, f"{reverse('sudo')}?next={quote(_way_back(request), safe='/')}")
         if exception.code == SECOND_FACTOR_REQUIRED:
-            return _to(request, reverse("second_factor"))
+            return _to(request, reverse("account_security"))
         return None
 
 

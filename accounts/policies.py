@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
-from accounts.tokens import now
 from orgportal.errors import PortalError
 
 SECOND_FACTOR_REQUIRED = "second_factor_required"
@@ -22,12 +21,15 @@ class Policy:
     @property
     def demands_second_factor(self) -> bool:
         """Whether members without a second factor are kept out at this moment."""
-        return self.second_factor_from is not None and now() >= self.second_factor_from
+        return self.second_factor_from is not None and datetime.now(timezone.utc) >= self.second_factor_from
+
+
+NO_POLICY = Policy()
 
 
 def policy_from(row: Mapping[str, Any] | None) -> Policy:
     """The policy in an organization's document; the portal's own rules when there is none."""
-    return Policy(**row) if row else Policy()
+    return Policy(**row) if row else NO_POLICY
 
 
 def second_factor_required() -> PortalError:

@@ -11,12 +11,12 @@ from django.conf import settings
 
 from accounts import audit, guessing, links, notices, passwords, sessions, throttle
 from accounts.addresses import normalise_email
-from accounts.directory import directory
 from accounts.documents import ACCOUNTS
 from accounts.links import Link
 from accounts.mail import queue
 from accounts.mail.queue import Letter
-from accounts.mail.writing import Message, Pointless
+from accounts.mail.writing import Message, Pointless, harmless
+from accounts.password_rules import length_note, rules_for
 from accounts.tokens import now
 from orgportal import database
 from orgportal.database import Document
@@ -49,7 +49,7 @@ def compose(letter: Letter) -> Message:
         until=letter.until,
         details={"generation": account["generation"]},
     )
-    context = {**letter.context, "link": link, "name": account.get("name", ""), "until": letter.until}
+    context = {**letter.context, "link": link, "name": harmless(account.get("name", "")), "until": letter.until}
     return Message("Reset your password", "reset_password", context)
 
 
@@ -70,11 +70,17 @@ def reset(*, token: str, password: str) -> str:
     link = links.read(kind="reset_password", token=token)
     account = _account_of(link)
     org_ids = [one["org_id"] for one in account["memberships"]]
-    words = [word for one in directory().open_ones(org_ids) for word in (one.name, one.slug)]
-    passwords.check_password_policy(password, (*words, link.email, link.email.partition("@")[0], account["name"]))
+    has_second_factor = "second_factor" in account
+    rules_for(
+        email=link.email,
+        name=account["name"],
+        memberships=sessions.memberships_of(account),
+        has_second_factor=has_second_factor,
+    ).check(password)
     hashed = passwords.hash_password(password)
     moment = now()
     changes: Document = {"password": hashed, "updated_at": moment}
+    changes |= length_note(password, has_second_factor=has_second_factor)
     if account.get("email_verified_at") is None:
         changes["email_verified_at"] = moment
     acting = audit.act(
@@ -97,7 +103,7 @@ def reset(*, token: str, password: str) -> str:
 
 
 def _account_of(link: Link) -> Document:
-    fields = {"generation": 1, "memberships": 1, "name": 1, "email_verified_at": 1}
+    fields = {"generation": 1, "memberships": 1, "name": 1, "email_verified_at": 1, "second_factor": 1}
     account = database.collection(ACCOUNTS).find_one({"_id": link.account_id, "email": link.email}, fields)
     if account is None or account["generation"] != link.details["generation"]:
         raise links.invalid_link()

@@ -23,6 +23,9 @@ class Login(Input):
     org: Annotated[str | None, OMITTABLE] = Field(
         None, max_length=100, description="The slug of the organization to work in."
     )
+    otp: Annotated[str | None, OMITTABLE] = Field(
+        None, max_length=100, description="A code of the second factor, or a recovery code.", examples=["492039"]
+    )
 
 
 class Refresh(Input):

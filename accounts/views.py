@@ -15,6 +15,7 @@ from accounts.authentication import (
     require_principal,
     set_session_cookie,
 )
+from accounts.cookies import device_of, keep_waiting_login, remember_device
 from accounts.directory import directory
 from accounts.forms import LoginForm, PasswordChangeForm
 from accounts.principal import Principal
@@ -33,15 +34,23 @@ def login(request: HttpRequest) -> HttpResponse:
     form = LoginForm(request.POST)
     if not form.is_valid():
         return show_form(request, "accounts/login.html", form)
+    next_path = own_path(form.cleaned_data["next"])
     try:
-        logged_in = service.log_in(
-            email=form.cleaned_data["email"], password=form.cleaned_data["password"], org_slug=None, choose_later=True
+        begun = service.begin_login(
+            email=form.cleaned_data["email"],
+            password=form.cleaned_data["password"],
+            device=device_of(request),
+            wishes={"next": next_path or ""},
         )
     except PortalError as error:
         return _login_refused(request, form, error)
-    next_path = own_path(form.cleaned_data["next"])
-    response = redirect((next_path or "dashboard") if logged_in.organization else "choose")
-    start_session(request, response, service.open_session(logged_in=logged_in, replaces=principal_of(request)))
+    if isinstance(begun, service.Waiting):
+        response = redirect("login_code")
+        keep_waiting_login(response, begun.secret)
+        return response
+    response = redirect((next_path or "dashboard") if begun.organization else "choose")
+    start_session(request, response, service.open_session(logged_in=begun, replaces=principal_of(request)))
+    remember_device(request, response, email=begun.email)
     return response
 
 

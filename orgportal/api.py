@@ -14,10 +14,12 @@ from ninja.parser import Parser
 from ninja.types import DictStrAny
 
 from accounts.api import router as authentication
+from accounts.factors.api import router as second_factor
 from orgportal import answers, strict_json
 from orgportal.api_documentation import DESCRIPTION, Docs, completed
 from orgportal.errors import InputError, PortalError, invalid, unauthenticated
 from tenants.api import router as organizations
+from tenants.policies.api import router as policies
 
 # Where ninja says that the input came from; paths in `errors` begin behind it.
 _SOURCES = frozenset({"body", "query", "path", "header", "cookie", "form"})
@@ -100,4 +102,6 @@ api = PortalAPI(
     docs_decorator=_read_only,
 )
 api.add_router("/auth", authentication)
+api.add_router("/auth", second_factor)
 api.add_router("/orgs", organizations)
+api.add_router("/orgs", policies)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from accounts.policies import second_factor_required
 from accounts.principal import Principal
 from accounts.roles import Role
 from accounts.scopes import Scope, require_scope
@@ -30,7 +31,8 @@ def organization_access(
     `slug` is what a URL names, None where the page takes it from the session. No query: the organization
     was read together with the credential. Raises PortalError 404 when the principal has no organization
     or `slug` is another one (as for one that does not exist), 403 when the role is below `needs`, or an API key
-    lacks `scope`; None means that no key may do this, however it is scoped.
+    lacks `scope`; None means that no key may do this, however it is scoped; 403 `second_factor_required` when the
+    organization wants one of all members and the account has none.
     """
     organization = principal.organization
     if not isinstance(organization, Organization) or principal.role is None:
@@ -38,6 +40,8 @@ def organization_access(
     if slug is not None and slug != organization.slug:
         raise not_found()
     require_scope(principal, scope)
+    if organization.policy.demands_second_factor and not principal.has_second_factor:
+        raise second_factor_required()
     if not principal.role.covers(needs):
         raise forbidden()
     return Access(principal=principal, organization=organization, role=principal.role, read_at=principal.read_at)

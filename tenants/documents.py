@@ -14,6 +14,7 @@ from bson import ObjectId
 from mongoengine.errors import ValidationError
 from pymongo import ASCENDING, IndexModel
 
+from accounts.policies import NO_POLICY, Policy, policy_from
 from orgportal.database import Document
 
 PROVISIONING = "provisioning"
@@ -69,6 +70,7 @@ class OrganizationDocument(mongoengine.Document):
     quarantine = mongoengine.ListField(mongoengine.DictField())
     due_at = mongoengine.DateTimeField()
     schema = mongoengine.DictField()
+    policy = mongoengine.DictField()
     created_at = mongoengine.DateTimeField(required=True)
     updated_at = mongoengine.DateTimeField(required=True)
 
@@ -136,6 +138,7 @@ class Organization:
     quarantine: tuple[Mapping[str, Any], ...]
     origin: str | None = None
     schema: SchemaState = NO_SCHEMA
+    policy: Policy = NO_POLICY
 
     @property
     def is_open(self) -> bool:
@@ -172,6 +175,7 @@ def organization_from(row: Mapping[str, Any]) -> Organization:
         quarantine=tuple(row.get("quarantine") or ()),
         origin=row.get("origin"),
         schema=SchemaState(**schema) if schema else NO_SCHEMA,
+        policy=policy_from(row.get("policy")),
     )
 
 

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from tenants import signup_views, views
+from tenants.policies import views as policies
 
 urlpatterns = [
     path("signup", signup_views.signup, name="signup"),
@@ -12,5 +13,6 @@ urlpatterns = [
     path("dashboard", views.dashboard, name="dashboard"),
     path("progress", views.progress, name="progress"),
     path("settings", views.organization_settings, name="organization_settings"),
+    path("security", policies.organization_security, name="organization_security"),
     path("delete", views.delete_organization, name="delete_organization"),
 ]

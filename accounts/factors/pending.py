@@ -9,8 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 from bson import ObjectId
-from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
 from pymongo import ASCENDING, IndexModel
 
 from accounts.sessions import new_secret
@@ -25,7 +23,6 @@ INDEXES: dict[str, list[IndexModel]] = {
     ]
 }
 LIFETIME = timedelta(minutes=10)
-COOKIE = f"{settings.COOKIE_PREFIX}orgportal_login"
 
 
 @dataclass(frozen=True)
@@ -68,21 +65,3 @@ def end(pending: PendingLogin) -> bool:
 def forget_account(account_id: ObjectId) -> None:
     """End every login of an account that waits for a code."""
     database.collection(PENDING_LOGINS).delete_many({"account_id": account_id})
-
-
-def secret_of(request: HttpRequest) -> str:
-    """The secret in the browser's cookie, empty when there is none."""
-    return request.COOKIES.get(COOKIE, "")[:100]
-
-
-def set_cookie(response: HttpResponseBase, secret: str) -> None:
-    """Bind the login to the browser; an empty secret takes the cookie away."""
-    response.set_cookie(
-        COOKIE,
-        secret,
-        max_age=int(LIFETIME.total_seconds()) if secret else 0,
-        path="/",
-        secure=settings.SESSION_COOKIE_SECURE,
-        httponly=True,
-        samesite="Lax",
-    )

@@ -61,7 +61,7 @@ def address_of(secret: str, *, email: str) -> str:
 def qr_code(address: str) -> str:
     """The address as an SVG element, dark on light in every theme, because not every camera reads the reverse."""
     code = segno.make(address, error="m", micro=False)
-    return code.svg_inline(scale=5, border=4, light="#fff", dark="#000", svgclass="qr-code", lineclass=None)
+    return code.svg_inline(omitsize=True, border=4, light="#fff", dark="#000", svgclass="qr-code", lineclass=None)
 
 
 def in_groups(secret: str) -> str:

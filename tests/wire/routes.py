@@ -4,6 +4,7 @@
 the OpenAPI document, so that no route escapes the tests that go through it.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -86,6 +87,13 @@ ROUTES = (
     Route("POST /api/v1/auth/refresh", json={"refresh_token": "{refresh}"}, spends=True),
     Route("POST /api/v1/auth/logout", "accounts", "204", spends=True),
     Route("GET /api/v1/auth/me", "accounts", keys=True),
+    Route("POST /api/v1/auth/sudo", "accounts", json={"password": PASSWORD}),
+    Route("GET /api/v1/auth/second-factor", "accounts"),
+    Route("POST /api/v1/auth/second-factor", "accounts", "201", spends=True),
+    # Nothing was begun: how it goes on is told in tests/accounts/factors/.
+    Route("POST /api/v1/auth/second-factor/confirm", "accounts", "409", json={"otp": "123456"}),
+    Route("POST /api/v1/auth/second-factor/remove", "accounts", "409"),
+    Route("POST /api/v1/auth/second-factor/recovery-codes", "accounts", "409"),
     Route("POST /api/v1/orgs signing up", ok="201", but=SIGNING_UP, json=SIGN_UP),
     Route("POST /api/v1/orgs adding", "accounts", "201", json=NEW_ORGANIZATION),
     Route("GET /api/v1/orgs", "accounts", keys="organization"),
@@ -95,10 +103,15 @@ ROUTES = (
     ),
     Route("PATCH /api/v1/orgs/{org} renaming", "organization.change", but=BUSY, json={"slug": "{fresh}"}, spends=True),
     Route("DELETE /api/v1/orgs/{org}", "organization.delete", "204", but=BUSY, spends=True),
+    Route("GET /api/v1/orgs/{org}/policy", "policy.see"),
+    Route("PATCH /api/v1/orgs/{org}/policy", "policy.change", but=BUSY, json={"min_password_length": 20}, spends=True),
     Route("GET /", "visitors", but={**TO_DASHBOARD, **UNSEEN}),
     Route("POST /theme", ok="home", but={"both, the token bad": "home"}, form={"theme": "dark"}, needs_database=False),
     Route("GET /login", "visitors", but=TO_DASHBOARD),
     Route("POST /login", ok="dash", form=CREDENTIALS, spends=True),
+    Route("GET /login/code", "visitors", "logi", but=TO_DASHBOARD),
+    # Without a login that waits: how one goes on is told in tests/accounts/factors/.
+    Route("POST /login/code", ok="logi", but={**TO_DASHBOARD, "csrf token missing": "403"}, form={"otp": "123456"}),
     Route("POST /logout", ok="home", spends=True),
     Route("GET /account", "accounts"),
     Route(
@@ -108,6 +121,14 @@ ROUTES = (
         form={"current": PASSWORD, "password": NEW_PASSWORD, "repeat": NEW_PASSWORD},
         spends=True,
     ),
+    Route("GET /sudo", "accounts"),
+    Route("POST /sudo", "accounts", "acco", form={"password": PASSWORD}, spends=True),
+    Route("GET /account/security", "accounts"),
+    Route("POST /account/security/begin", "accounts", "acco", spends=True),
+    Route("GET /account/security/setup", "accounts", "acco"),
+    Route("POST /account/security/setup", "accounts", "acco", form={"otp": "123456"}),
+    Route("POST /account/security/off", "accounts", "acco"),
+    Route("POST /account/security/codes", "accounts", "acco"),
     Route("GET /signup", "visitors", but=TO_NEW),
     Route("POST /signup", ok="dash", form=SIGN_UP, spends=True),
     Route("GET /signup/name", but=UNSEEN, query="?organization_name=Acme+Coffee"),
@@ -126,6 +147,8 @@ ROUTES = (
         form={"organization_name": "Company", "slug": "{org}", "rev": "1"},
         spends=True,
     ),
+    Route("GET /security", "policy.change"),
+    Route("POST /security", "policy.change", "secu", but=BUSY, form={"rev": "1"}, spends=True),
     Route("GET /delete", "organization.delete"),
     Route(
         "POST /delete",
@@ -140,7 +163,7 @@ ROUTES = (
 
 def routes_of_the_resolver() -> set[str]:
     """Every path that the URL resolver knows."""
-    return {"/" + path.replace("<org>", "{org}") for path in _paths(get_resolver().url_patterns)}
+    return {"/" + re.sub(r"<(\w+)>", r"{\1}", path) for path in _paths(get_resolver().url_patterns)}
 
 
 def _paths(patterns: "list[URLPattern | URLResolver]", prefix: str = "") -> Iterator[str]:

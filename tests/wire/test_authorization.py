@@ -33,6 +33,7 @@ PUBLIC = {
     "/readyz",
     "/.well-known/jwks.json",
     "/login",
+    "/login/code",
     "/logout",
     "/signup",
     "/signup/name",

@@ -1,0 +1,1 @@
+"""What an organization demands of its members, set by its admins."""
