@@ -17,6 +17,7 @@ DECLARED_IN = (
     "accounts.invitations.documents.INDEXES",
     "accounts.audit.entries.INDEXES",
     "tenants.documents.INDEXES",
+    "tenants.records.marks.INDEXES",
     "tenants.rules.documents.INDEXES",
     "tenants.record_indexes.documents.INDEXES",
     "tenants.figures.documents.INDEXES",

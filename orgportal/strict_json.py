@@ -61,16 +61,16 @@ class _Reader:
         return self._flaw("The key appears twice.", twice)
 
 
-def parse(body: bytes) -> Any:
+def parse(body: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
     """The value of a JSON text in UTF-8.
 
     Raises PortalError: 400 `malformed_json` for what is not JSON (a byte order mark and UTF-16 included; with `line`
     and `column` from 1 where it is known), 422
     `invalid_input` naming the path for duplicate keys, NaN and infinities, numbers out of range, lone surrogates,
-    over 1,000 keys in one object, and nesting over 32 levels.
+    over 1,000 keys in one object, and nesting over `max_depth` levels.
     """
     text = _decode(body)
-    _check_depth(body)
+    _check_depth(body, max_depth)
     reader = _Reader()
     decoder = json.JSONDecoder(
         object_pairs_hook=reader.members,
@@ -107,17 +107,17 @@ def _decode(body: bytes) -> str:
         raise _malformed(f"Byte {error.start} is not UTF-8.") from None
 
 
-def _check_depth(body: bytes) -> None:
+def _check_depth(body: bytes, max_depth: int) -> None:
     """Refuse deep nesting before the decoder, which recurses, gets to see it."""
-    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+    if body.count(b"[") + body.count(b"{") <= max_depth:
         return
     depth = 0
     for token in _TOKENS.finditer(body):
         first = body[token.start()]
         if first in b"[{":
             depth += 1
-            if depth > MAX_DEPTH:
-                raise _invalid([InputError("", f"Nest at most {MAX_DEPTH} levels.")])
+            if depth > max_depth:
+                raise _invalid([InputError("", f"Nest at most {max_depth} levels.")])
         elif first in b"]}":
             depth -= 1
 

@@ -10,7 +10,12 @@ from bson import ObjectId
 from orgportal import database
 
 # A collection that is added here has an index that begins with `org_id`.
-COLLECTIONS: tuple[str, ...] = ("record_schemas", "record_indexes", "figures",)
+COLLECTIONS: tuple[str, ...] = (
+    "record_schemas",
+    "record_indexes",
+    "figures",
+    "record_marks",
+)
 BATCH = 500
 
 

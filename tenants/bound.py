@@ -110,6 +110,9 @@ class TenantCollection:
 
     def count(self, query: Mapping[str, Any]) -> int:
         """How many documents match."""
+        if not query and database.copies_on_rename(self._organization.placement.cluster):
+            # The embedded database's estimate is exact, and takes half the time.
+            return self._read(lambda collection: collection.estimated_document_count())
         return self._read(lambda collection: collection.count_documents(query))
 
     def insert_one(self, document: Document) -> InsertOneResult:

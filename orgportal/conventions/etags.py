@@ -53,6 +53,17 @@ def expected_rev(request: HttpRequest, thing: Revised) -> int | None:
     raise stale()
 
 
+def expected_tags(request: HttpRequest) -> frozenset[str] | None:
+    """The strong tags, without quotes, of which `If-Match` demands one; None when any state will do.
+
+    For what is compared by whoever changes it. Raises PortalError 400 when the header cannot be read.
+    """
+    header = request.headers.get("If-Match")
+    if header is None or header.strip() == "*":
+        return None
+    return frozenset(tag for weak, tag in _tags(header, "If-Match") if not weak)
+
+
 def is_known(request: HttpRequest, etag: str) -> bool:
     """Whether `If-None-Match` says that the caller already has this representation (304)."""
     header = request.headers.get("If-None-Match")

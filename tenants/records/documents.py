@@ -15,6 +15,8 @@ from tenants.documents import now
 from tenants.records import wrappers
 
 ID_PATTERN = "^[A-Za-z0-9._~:@-]{1,128}$"
+# Addresses of their own beside the records'.
+_RESERVED_IDS = frozenset({"count", "delete-matching"})
 _ID = re.compile(ID_PATTERN.removesuffix("$"), re.ASCII)
 
 
@@ -67,13 +69,16 @@ def new_id() -> str:
 
 def is_id(text: object) -> bool:
     """Whether a record can have this id."""
-    return isinstance(text, str) and _ID.fullmatch(text) is not None and text.strip(".") != ""
+    if not isinstance(text, str) or _ID.fullmatch(text) is None:
+        return False
+    return text.strip(".") != "" and text not in _RESERVED_IDS
 
 
 def check_id(text: object, *, path: str = "id") -> str:
     """The id itself. Raises PortalError 422 for one that no record can have."""
     if not isinstance(text, str) or not is_id(text):
-        raise invalid(path, "Use 1 to 128 of A-Z, a-z, 0-9 and . _ ~ : @ -, and not dots alone.")
+        message = "Use 1 to 128 of A-Z, a-z, 0-9 and . _ ~ : @ -, not dots alone, not count or delete-matching."
+        raise invalid(path, message)
     return text
 
 

@@ -43,7 +43,7 @@ def list_records(
 
     `filter` is the parsed JSON of the filter language, `fields` the paths to show of `data` (`a,b.c`), `cursor` an
     earlier page's `next_cursor` for the same filter and sort. Raises PortalError 422 naming `filter…`, `sort`,
-    `fields` or `cursor`.
+    `fields` or `cursor`, and 422 `too_many_records` when sorting takes too long.
     """
     query, keys, paths = query_of(filter or {}), parse_sort(sort), parse_fields(fields)
     listing = Listing(access.organization.id, filter or {}, ",".join(f"{key.descending:d}{key.path}" for key in keys))
@@ -62,11 +62,11 @@ def list_records(
 
 
 def count_records(*, access: Access, filter: Any = None) -> int:
-    """How many records match, counted now. Raises PortalError 422 for the filter."""
-    query = query_of(filter or {})
-    if not query:
-        return manager.measure(access.organization.placement)[0]
-    return manager.bind(access).count(query)
+    """How many records match, counted now. Raises PortalError 422 for the filter, or when that takes too long."""
+    counted = DefaultOrder(access, query_of(filter or {}), None).count(time.monotonic() + SCAN_SECONDS)
+    if counted is None:
+        raise _too_many("filter", "There are too many records to count these in time.")
+    return counted
 
 
 def _position(row: Document, keys: tuple[SortKey, ...]) -> Position:
@@ -105,7 +105,7 @@ def _scan(access: Access, query: Document, keys: tuple[SortKey, ...]) -> Iterato
             return
         position = _position(rows[-1], ())
         if time.monotonic() > until:
-            raise _too_many()
+            raise _too_many("sort", "There are too many records to sort them in time: narrow the filter.")
 
 
 def _without_positions(path: str) -> str:
@@ -127,8 +127,5 @@ def _whole(access: Access, rows: list[Document], projection: dict[str, int] | No
     return [by_id[id] for id in ids if id in by_id]
 
 
-def _too_many() -> PortalError:
-    message = "There are too many records to sort them in time."
-    return PortalError(
-        "too_many_records", 422, message, errors=[InputError("sort", "Narrow the list with a filter, or leave it out.")]
-    )
+def _too_many(path: str, message: str) -> PortalError:
+    return PortalError("too_many_records", 422, message, errors=[InputError(path, message)])

@@ -16,7 +16,7 @@ from tenants import manager
 from tenants.access import Access
 from tenants.bound import TenantCollection
 from tenants.documents import now
-from tenants.records import values
+from tenants.records import marks, values
 from tenants.records.documents import (
     Record,
     author_of,
@@ -46,6 +46,7 @@ def create_record(*, access: Access, data: Document, id: str | None = None, orig
     if origin is not None:
         row["origin"] = origin
     rules.check(access=access, data=data)
+    marks.note(access, [row["created_at"]])
     records = manager.bind(access)
     try:
         records.insert_one(row)

@@ -5,6 +5,7 @@ a range as a whole before it cuts it, and reads everything when a range has but 
 together from ranges with two ends, between marks (`tenants.records.marks`).
 """
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
@@ -47,6 +48,18 @@ class DefaultOrder:
             if len(found) >= limit:
                 break
         return found
+
+    def count(self, until: float) -> int | None:
+        """How many match, counted range by range; None when that takes longer than `until` (monotonic seconds)."""
+        if not self._query or not marks.are_needed(self._access):
+            return self._records.count(self._query)
+        counted = 0
+        for window in _windows(None, marks.after(self._access, None), WIDEST * marks.STEP):
+            stages: list[Document] = [{"$match": dict(window)}, {"$match": self._query}, {"$count": "n"}]
+            counted += sum(row["n"] for row in self._records.aggregate(stages))
+            if time.monotonic() > until:
+                return None
+        return counted
 
     def _find(self, window: Query, limit: int) -> list[Document]:
         # The window comes last: where an index serves a condition of the query, the embedded database, which
