@@ -19,6 +19,7 @@ from orgportal import answers, strict_json
 from orgportal.api_documentation import DESCRIPTION, Docs, completed
 from orgportal.errors import InputError, PortalError, invalid, unauthenticated
 from tenants.api import router as organizations
+from tenants.records.api import router as records
 from tenants.policies.api import router as policies
 
 # Where ninja says that the input came from; paths in `errors` begin behind it.
@@ -29,10 +30,14 @@ class StrictParser(Parser):
     """Bodies in strict JSON only."""
 
     def parse_body(self, request: HttpRequest) -> DictStrAny:
-        """The body's JSON. Raises PortalError 415 for another content type, 400 and 422 as `strict_json.parse`."""
+        """The body's JSON. Raises PortalError 415 for another content type, 400 and 422 as `strict_json.parse`.
+
+        An operation whose bodies may nest deeper than others has set `max_json_depth` on the request.
+        """
         if request.content_type != "application/json":
             raise PortalError("unsupported_media_type", 415, "Send the body as application/json.")
-        return cast(DictStrAny, strict_json.parse(request.body))
+        depth: int = getattr(request, "max_json_depth", strict_json.MAX_DEPTH)
+        return cast(DictStrAny, strict_json.parse(request.body, max_depth=depth))
 
     def parse_querydict(
         self, data: "MultiValueDict[str, Any]", list_fields: list[str], request: HttpRequest
@@ -104,4 +109,5 @@ api = PortalAPI(
 api.add_router("/auth", authentication)
 api.add_router("/auth", second_factor)
 api.add_router("/orgs", organizations)
+api.add_router("/orgs", records)
 api.add_router("/orgs", policies)
