@@ -4,6 +4,7 @@
 organization was active at the same place afterwards: a rename copies the indexes that it finds.
 """
 
+import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -187,5 +188,5 @@ def reason_of(error: OperationFailure) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = f"“{value}”" if isinstance(value, str) else str(to_relaxed(value))
+    text = f"“{value}”" if isinstance(value, str) else json.dumps(to_relaxed(value), ensure_ascii=False)
     return text if len(text) <= VALUE_LENGTH else f"{text[:VALUE_LENGTH]}…"
