@@ -15,7 +15,7 @@ from accounts.agents import family_of
 from accounts.documents import ACCOUNTS
 from accounts.mail import queue
 from accounts.mail.queue import Letter
-from accounts.mail.writing import Message
+from accounts.mail.writing import Message, harmless
 from accounts.roles import Role
 from accounts.tokens import now
 from orgportal import circumstances, database
@@ -162,7 +162,7 @@ def _letters(
 
 def _checked(kind: str, details: Mapping[str, str] | None) -> dict[str, str]:
     """The details, once every text can be made of them: a mistake shows where it is made, not in the worker."""
-    kept = {name: str(value) for name, value in (details or {}).items()}
+    kept = {name: harmless(value) for name, value in (details or {}).items()}
     wording(kind, kept)
     return kept
 

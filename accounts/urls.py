@@ -2,13 +2,35 @@
 
 from django.urls import path
 
-from accounts import views
+from accounts import recovery_views, views
+from accounts.api_keys import views as api_keys
 from accounts.factors import views as factors
+from accounts.invitations import views as invitations
+from accounts.membership import views as membership
 
 urlpatterns = [
     path("login", views.login, name="login"),
     path("logout", views.logout, name="logout"),
     path("account", views.account, name="account"),
+    path("password/forgot", recovery_views.password_forgot, name="password_forgot"),
+    path("password/sent", recovery_views.password_sent, name="password_sent"),
+    path("password/reset/<reset_token>", recovery_views.password_reset, name="password_reset"),
+    path("email/resend", recovery_views.email_resend, name="email_resend"),
+    path("email/verify/<verify_token>", recovery_views.email_verify, name="email_verify"),
+    path("email/change", recovery_views.email_change_page, name="email_change"),
+    path("email/change/<change_token>", recovery_views.email_change_confirm, name="email_change_confirm"),
+    path("members", membership.members, name="members"),
+    path("members/leave", membership.members_leave, name="members_leave"),
+    path("members/<account_id>/role", membership.member_role, name="member_role"),
+    path("members/<account_id>/remove", membership.member_remove, name="member_remove"),
+    path("members/<account_id>/transfer", membership.member_transfer, name="member_transfer"),
+    path("keys", api_keys.keys, name="keys"),
+    path("keys/new", api_keys.key_new, name="key_new"),
+    path("keys/<key_id>/revoke", api_keys.key_revoke, name="key_revoke"),
+    path("members/invite", invitations.invite, name="invite"),
+    path("members/invitations/<invitation_id>/resend", invitations.resend, name="invitation_resend"),
+    path("members/invitations/<invitation_id>/revoke", invitations.revoke, name="invitation_revoke"),
+    path("invitations/<invitation_token>", invitations.offer, name="invitation"),
     path("login/code", factors.login_code, name="login_code"),
     path("sudo", factors.sudo_page, name="sudo"),
     path("account/security", factors.account_security, name="account_security"),

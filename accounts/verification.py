@@ -14,7 +14,7 @@ from accounts import audit, links, throttle
 from accounts.documents import ACCOUNTS
 from accounts.mail import queue
 from accounts.mail.queue import Letter
-from accounts.mail.writing import Message, Pointless
+from accounts.mail.writing import Message, Pointless, harmless
 from accounts.principal import Principal
 from accounts.tokens import now
 from orgportal import database
@@ -59,7 +59,7 @@ def compose(letter: Letter) -> Message:
         raise Pointless("the address is confirmed, or another one by now")
     until = now() + timedelta(seconds=settings.VERIFICATION_SECONDS)
     link = links.issue(kind="verify_email", email=letter.to, account_id=letter.account_id, until=until)
-    context = {"link": link, "name": account.get("name", ""), "until": until}
+    context = {"link": link, "name": harmless(account.get("name", "")), "until": until}
     return Message("Confirm your email address", "verify_email", context)
 
 

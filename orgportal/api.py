@@ -14,13 +14,19 @@ from ninja.parser import Parser
 from ninja.types import DictStrAny
 
 from accounts.api import router as authentication
+from accounts.api_keys.api import router as api_keys
 from accounts.factors.api import router as second_factor
+from accounts.invitations.api import accepting as accepting_invitations
+from accounts.invitations.api import router as invitations
+from accounts.membership.api import router as members
+from accounts.recovery_api import router as recovery
 from orgportal import answers, strict_json
 from orgportal.api_documentation import DESCRIPTION, Docs, completed
 from orgportal.errors import InputError, PortalError, invalid, unauthenticated
 from tenants.api import router as organizations
-from tenants.records.api import router as records
+from tenants.audit.api import router as audit
 from tenants.policies.api import router as policies
+from tenants.records.api import router as records
 
 # Where ninja says that the input came from; paths in `errors` begin behind it.
 _SOURCES = frozenset({"body", "query", "path", "header", "cookie", "form"})
@@ -108,6 +114,12 @@ api = PortalAPI(
 )
 api.add_router("/auth", authentication)
 api.add_router("/auth", second_factor)
+api.add_router("/auth", recovery)
+api.add_router("/orgs", invitations)
+api.add_router("/invitations", accepting_invitations)
 api.add_router("/orgs", organizations)
+api.add_router("/orgs", members)
+api.add_router("/orgs", api_keys)
+api.add_router("/orgs", audit)
 api.add_router("/orgs", records)
 api.add_router("/orgs", policies)

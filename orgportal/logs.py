@@ -25,6 +25,8 @@ _SECRET_TEXT = (
     # A JSON Web Token, whole or cut short.
     (re.compile(r"\beyJ[\w-]{8,}(?:\.[\w-]*){0,2}"), REDACTED),
     (re.compile(r"(\bBearer\s+)[^\s\"',]+", re.I), rf"\1{REDACTED}"),
+    # The token of a link that was sent by mail (`accounts.links.PATHS`).
+    (re.compile(r"(/(?:email/verify|email/change|password/reset|invitations)/)[\w-]{43}"), rf"\1{REDACTED}"),
 )
 
 # Loggers that would repeat what the request's own line says, or tell what a query held.

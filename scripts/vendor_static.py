@@ -27,8 +27,9 @@ ICONS = [
     "arrows-exchange", "braces", "building", "building-community", "check", "chevron-down", "chevron-left",
     "chevron-right", "circle-check", "circle-x", "clock", "code", "columns-3", "copy", "database", "device-desktop",
     "download", "eye", "eye-off", "file-text", "filter", "git-compare", "info-circle", "key", "list-details", "lock",
-    "logout", "moon", "pencil", "plug-connected", "plus", "refresh", "schema", "search", "server", "settings",
-    "shield-lock", "sun", "table", "tag", "terminal-2", "trash", "upload", "user", "user-circle", "users", "x",
+    "logout", "mail", "moon", "pencil", "plug-connected", "plus", "refresh", "schema", "search", "server", "settings",
+    "shield-lock", "sun", "table", "tag", "terminal-2", "trash", "upload", "user", "user-circle", "user-plus", "users",
+    "x",
 ]  # fmt: skip
 SOURCE_MAP = re.compile(r"/\*# sourceMappingURL=[^*]*\*/\s*|^//# sourceMappingURL=.*$", re.MULTILINE)
 DARK = "[data-bs-theme=dark]"

@@ -23,7 +23,7 @@ from accounts.invitations.documents import (
 )
 from accounts.mail import queue
 from accounts.mail.queue import Letter
-from accounts.mail.writing import Message, Pointless
+from accounts.mail.writing import Message, Pointless, harmless
 from accounts.principal import Principal
 from accounts.roles import Role
 from accounts.tokens import now
@@ -120,9 +120,15 @@ def compose(letter: Letter) -> Message:
         until=invitation.expires_at,
         details={"invitation": invitation.id, "edition": invitation.edition},
     )
-    organization = open_ones[0]
-    context = {"link": link, "invitation": invitation, "organization": organization, "until": invitation.expires_at}
-    return Message(f"Invitation to {organization.name}", "invitation", context)
+    organization = harmless(open_ones[0].name)
+    context = {
+        "link": link,
+        "inviter": harmless(invitation.inviter),
+        "role": invitation.role.value,
+        "organization": organization,
+        "until": invitation.expires_at,
+    }
+    return Message(f"Invitation to {organization}", "invitation", context)
 
 
 def _may_invite(principal: Principal, role: Role) -> tuple[ObjectId, str]:

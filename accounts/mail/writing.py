@@ -1,5 +1,6 @@
 """From an entry of the queue to the message that is sent: checked once more, then written from templates."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.charset import QP, Charset
@@ -18,6 +19,8 @@ from orgportal import database
 
 SENDER_NAME = "Orgportal"
 MAX_SUBJECT = 150
+_ADDRESS = re.compile(r"[^\s@/]+@[^\s@/]+")
+_BETWEEN = re.compile(r"(?<=\S)([.:/@])(?=\S)")
 
 # Lines of any length and any letters, in nothing but ASCII: no server on the way has to change a byte.
 _UTF8 = Charset("utf-8")
@@ -65,6 +68,11 @@ def written(entry: Entry, composers: Mapping[str, Composer]) -> EmailMultiAltern
     mail.encoding = _UTF8
     mail.attach_alternative(render_to_string(f"mail/{message.template}.html", context), "text/html")
     return mail
+
+
+def harmless(name: str) -> str:
+    """A name that somebody chose, in a form that no mail program makes a link of; an email address as it is."""
+    return name if _ADDRESS.fullmatch(name) else _BETWEEN.sub("\\1\u200b", name)
 
 
 def sender() -> str:

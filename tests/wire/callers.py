@@ -21,6 +21,7 @@ from accounts.roles import Role
 from accounts.scopes import ALL_SCOPES, SCOPES, Scope, effective
 from accounts.tokens import now
 from orgportal import database
+from tenants.records.documents import new_row
 from tests.accounts.cast import (
     a_session,
     an_account,
@@ -30,6 +31,7 @@ from tests.accounts.cast import (
     change_organization,
     tokens_of,
 )
+from tests.accounts.mailed import FACTS as MAILED
 from tests.accounts.victims import encoded, json_part, signed
 from tests.answers import Answer
 from tests.wire.routes import Route, filled
@@ -110,11 +112,24 @@ class _Facts(dict[str, str]):
     def __missing__(self, name: str) -> str:
         if name == "fresh":
             return f"fresh_{ObjectId()}"
+        if name in MAILED:
+            self[name] = MAILED[name](self["org"])
+            return self[name]
+        if name == "id":
+            self[name] = _a_record(self["org"])
+            return self[name]
         mark = str(ObjectId())
         self["carol"] = f"carol.{mark}@example.org"
         an_account(self["carol"], an_organization(f"carols_{mark}"))
         self["refresh"] = tokens_of(self["carol"]).refresh_token
         return self[name]
+
+
+def _a_record(slug: str) -> str:
+    """The id of a record in the collection that the organization of that slug would have."""
+    row = new_row(id=str(ObjectId()), data={"n": 1}, created_by=str(ObjectId()))
+    database.collection(f"org_{slug}").insert_one(row)
+    return str(row["_id"])
 
 
 def _facts(slug: str) -> dict[str, str]:

@@ -76,6 +76,13 @@ TO_NEW = dict.fromkeys((*ALIVE, "csrf token missing"), "new")
 # A bad Bearer is 401 even where nobody need be known; with a cookie that does not count one is just a visitor.
 SIGNING_UP = dict.fromkeys(DEAD, "mix") | {"both, the token bad": "401", "csrf token missing": "403", "keys": "403"}
 
+# Pages of links in mails do not ask who opens them; who is logged in is led to the account afterwards.
+UNASKED = {"both, the token bad": "logi"}
+TO_ACCOUNT = dict.fromkeys(ALIVE, "acco")
+# An invitation is for its address alone.
+NOT_INVITED = dict.fromkeys(ALIVE, "403")
+NEW_PASSWORDS = {"password": NEW_PASSWORD, "repeat": NEW_PASSWORD}
+
 # A word behind the path tells two calls of one route apart.
 ROUTES = (
     Route("GET /healthz", but=UNSEEN, needs_database=False),
@@ -94,6 +101,23 @@ ROUTES = (
     Route("POST /api/v1/auth/second-factor/confirm", "accounts", "409", json={"otp": "123456"}),
     Route("POST /api/v1/auth/second-factor/remove", "accounts", "409"),
     Route("POST /api/v1/auth/second-factor/recovery-codes", "accounts", "409"),
+    Route("POST /api/v1/auth/password/forgot", ok="202", json={"email": "{carol}"}),
+    Route(
+        "POST /api/v1/auth/password/reset",
+        ok="204",
+        json={"token": "{reset_token}", "password": NEW_PASSWORD},
+        spends=True,
+    ),
+    Route("POST /api/v1/auth/email/verify", ok="204", json={"token": "{verify_token}"}, spends=True),
+    # Confirmed already.
+    Route("POST /api/v1/auth/email/verify/resend", "accounts", "409"),
+    Route(
+        "POST /api/v1/invitations/accept",
+        ok="201",
+        but=SIGNING_UP,
+        json={"token": "{invitation_token}", "password": NEW_PASSWORD},
+        spends=True,
+    ),
     Route("POST /api/v1/orgs signing up", ok="201", but=SIGNING_UP, json=SIGN_UP),
     Route("POST /api/v1/orgs adding", "accounts", "201", json=NEW_ORGANIZATION),
     Route("GET /api/v1/orgs", "accounts", keys="organization"),
@@ -102,9 +126,33 @@ ROUTES = (
         "PATCH /api/v1/orgs/{org}", "organization.change", but=BUSY, json={"metadata": {"changed": True}}, spends=True
     ),
     Route("PATCH /api/v1/orgs/{org} renaming", "organization.change", but=BUSY, json={"slug": "{fresh}"}, spends=True),
+    Route("GET /api/v1/orgs/{org}/invitations", "invitations.manage"),
+    Route(
+        "POST /api/v1/orgs/{org}/invitations",
+        "invitations.manage",
+        "201",
+        json={"email": "{fresh}@example.org", "role": "viewer"},
+    ),
+    Route("POST /api/v1/orgs/{org}/invitations/{invitation_id}/resend", "invitations.manage"),
+    Route("DELETE /api/v1/orgs/{org}/invitations/{invitation_id}", "invitations.manage", "204", spends=True),
     Route("DELETE /api/v1/orgs/{org}", "organization.delete", "204", but=BUSY, spends=True),
+    Route("GET /api/v1/orgs/{org}/records", "records.read", but=BUSY),
+    Route("POST /api/v1/orgs/{org}/records", "records.write", "201", but=BUSY, json={"data": {"n": 1}}, spends=True),
+    Route("GET /api/v1/orgs/{org}/records/count", "records.read", but=BUSY),
+    Route(
+        "POST /api/v1/orgs/{org}/records/delete-matching",
+        "records.write",
+        but=BUSY,
+        json={"filter": {"n": "nothing"}, "expected_count": 0},
+    ),
+    Route("GET /api/v1/orgs/{org}/records/{id}", "records.read"),
+    Route("PUT /api/v1/orgs/{org}/records/{id}", "records.write", but=BUSY, json={"data": {"n": 2}}, spends=True),
+    Route("PATCH /api/v1/orgs/{org}/records/{id}", "records.write", but=BUSY, json={"data": {"n": 3}}, spends=True),
+    Route("DELETE /api/v1/orgs/{org}/records/{id}", "records.write", "204", but=BUSY, spends=True),
     Route("GET /api/v1/orgs/{org}/policy", "policy.see"),
     Route("PATCH /api/v1/orgs/{org}/policy", "policy.change", but=BUSY, json={"min_password_length": 20}, spends=True),
+    Route("GET /api/v1/orgs/{org}/audit", "audit.see"),
+    Route("GET /api/v1/orgs/{org}/audit/export", "audit.see"),
     Route("GET /", "visitors", but={**TO_DASHBOARD, **UNSEEN}),
     Route("POST /theme", ok="home", but={"both, the token bad": "home"}, form={"theme": "dark"}, needs_database=False),
     Route("GET /login", "visitors", but=TO_DASHBOARD),
@@ -129,6 +177,41 @@ ROUTES = (
     Route("POST /account/security/setup", "accounts", "acco", form={"otp": "123456"}),
     Route("POST /account/security/off", "accounts", "acco"),
     Route("POST /account/security/codes", "accounts", "acco"),
+    Route("GET /password/forgot", but=UNSEEN),
+    Route("POST /password/forgot", ok="pass", but={"both, the token bad": "pass"}, form={"email": "{carol}"}),
+    Route("GET /password/sent", but=UNSEEN),
+    Route("GET /password/reset/{reset_token}", but=UNSEEN),
+    Route("POST /password/reset/{reset_token}", ok="logi", but=UNASKED, form=NEW_PASSWORDS, spends=True),
+    Route("POST /email/resend", "accounts", "acco"),
+    Route("GET /email/verify/{verify_token}"),
+    Route("POST /email/verify/{verify_token}", ok="logi", but=TO_ACCOUNT, spends=True),
+    Route("GET /email/change", "accounts"),
+    Route("POST /email/change", "accounts", "acco", form={"email": "{fresh}@example.org", "password": PASSWORD}),
+    Route("GET /email/change/{change_token}"),
+    Route("POST /email/change/{change_token}", ok="logi", but=TO_ACCOUNT, spends=True),
+    Route("GET /members/invite", "invitations.manage"),
+    Route(
+        "POST /members/invite",
+        "invitations.manage",
+        "memb",
+        form={"email": "{fresh}@example.org", "role": "viewer"},
+    ),
+    Route("POST /members/invitations/{invitation_id}/resend", "invitations.manage", "memb", but={"stranger": "404"}),
+    Route(
+        "POST /members/invitations/{invitation_id}/revoke",
+        "invitations.manage",
+        "memb",
+        but={"stranger": "404"},
+        spends=True,
+    ),
+    Route("GET /invitations/{invitation_token}"),
+    Route(
+        "POST /invitations/{invitation_token}",
+        ok="dash",
+        but=NOT_INVITED,
+        form={"name": "Grace", "password": NEW_PASSWORD},
+        spends=True,
+    ),
     Route("GET /signup", "visitors", but=TO_NEW),
     Route("POST /signup", ok="dash", form=SIGN_UP, spends=True),
     Route("GET /signup/name", but=UNSEEN, query="?organization_name=Acme+Coffee"),
@@ -136,6 +219,8 @@ ROUTES = (
     Route("POST /new", "accounts", "dash", form=NEW_ORGANIZATION, spends=True),
     Route("GET /choose", "accounts"),
     Route("POST /choose", "accounts", "dash", but={"stranger": "404"}, form={"slug": "{org}"}, spends=True),
+    Route("GET /audit", "audit.see"),
+    Route("GET /audit/export", "audit.see"),
     Route("GET /dashboard", "organization.see", but={"renaming": "prog"}),
     Route("GET /progress", "organization.see", "dash", but={"renaming": "200"}),
     Route("GET /settings", "organization.change"),

@@ -37,6 +37,12 @@ PUBLIC = {
     "/logout",
     "/signup",
     "/signup/name",
+    "/password/forgot",
+    "/password/sent",
+    "/password/reset/{reset_token}",
+    "/email/verify/{verify_token}",
+    "/email/change/{change_token}",
+    "/invitations/{invitation_token}",
     "/theme",
 }
 
