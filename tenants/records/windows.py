@@ -18,15 +18,17 @@ from tenants.records import marks
 from tenants.records.filters import merge
 from tenants.records.paging import Position, stamp_of
 
-ORDER = (("created_at", 1), ("_id", 1))
+Order = Sequence[tuple[str, int]]
+Query = Mapping[str, Any]
+
+OLDEST_FIRST: Order = (("created_at", 1), ("_id", 1))
+NEWEST_FIRST: Order = (("created_at", -1), ("_id", -1))
 BEGINNING = datetime(1970, 1, 1, tzinfo=timezone.utc)
 END = datetime(9999, 12, 31, tzinfo=timezone.utc)
 # Behind every id, which are of ASCII characters from "-" to "~".
 LAST_ID = "\x7f"
 # So many marks apart a range may be at the most, when the ones before held little.
 WIDEST = 32
-
-Query = Mapping[str, Any]
 
 
 class DefaultOrder:
@@ -49,6 +51,22 @@ class DefaultOrder:
                 break
         return found
 
+    def newest(self, limit: int) -> list[Document]:
+        """At most `limit` of the last stored records, the very last one first."""
+        if not marks.are_needed(self._access):
+            return self._find({}, limit, NEWEST_FIRST)
+        marked = marks.after(self._access, None)
+        found: list[Document] = []
+        end, width = END, max(1, limit // marks.STEP)
+        while len(found) < limit:
+            del marked[max(0, len(marked) - width + 1) :]
+            start = {"$gt": marked.pop()} if marked else {"$gte": BEGINNING}
+            found += self._find({"created_at": {**start, "$lte": end}}, limit - len(found), NEWEST_FIRST)
+            if "$gte" in start:
+                break
+            end, width = start["$gt"], min(width * 2, WIDEST)
+        return found
+
     def count(self, until: float) -> int | None:
         """How many match, counted range by range; None when that takes longer than `until` (monotonic seconds)."""
         if not self._query or not marks.are_needed(self._access):
@@ -61,14 +79,14 @@ class DefaultOrder:
                 return None
         return counted
 
-    def _find(self, window: Query, limit: int) -> list[Document]:
+    def _find(self, window: Query, limit: int, order: Order = OLDEST_FIRST) -> list[Document]:
         # The window comes last: where an index serves a condition of the query, the embedded database, which
         # goes by the first one that it finds, takes that.
         query = merge(self._query, dict(window))
         if not any(name.startswith("$") for name in query):
-            return self._records.find(query, limit=limit, projection=self._projection, sort=ORDER)
+            return self._records.find(query, limit=limit, projection=self._projection, sort=order)
         stages: list[Document] = [{"$match": dict(window)}, {"$match": self._query}]
-        stages += [{"$sort": dict(ORDER)}, {"$limit": limit}]
+        stages += [{"$sort": dict(order)}, {"$limit": limit}]
         return self._records.aggregate(stages + ([{"$project": dict(self._projection)}] if self._projection else []))
 
 
