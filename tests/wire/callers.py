@@ -22,6 +22,7 @@ from accounts.scopes import ALL_SCOPES, SCOPES, Scope, effective
 from accounts.tokens import now
 from orgportal import database
 from tenants.records.documents import new_row
+from tenants.records.documents import new_row
 from tests.accounts.cast import (
     a_session,
     an_account,
@@ -118,11 +119,21 @@ class _Facts(dict[str, str]):
         if name == "id":
             self[name] = _a_record(self["org"])
             return self[name]
+        if name == "id":
+            self[name] = _a_record(self["org"])
+            return self[name]
         mark = str(ObjectId())
         self["carol"] = f"carol.{mark}@example.org"
         an_account(self["carol"], an_organization(f"carols_{mark}"))
         self["refresh"] = tokens_of(self["carol"]).refresh_token
         return self[name]
+
+
+def _a_record(slug: str) -> str:
+    """The id of a record in the collection that the organization of that slug would have."""
+    row = new_row(id=str(ObjectId()), data={"n": 1}, created_by=str(ObjectId()))
+    database.collection(f"org_{slug}").insert_one(row)
+    return str(row["_id"])
 
 
 def _a_record(slug: str) -> str:
