@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from itertools import islice
 
+from accounts.audit.entries import HEADS
 from accounts.documents import ACCOUNTS, API_KEYS, SESSIONS
 from accounts.invitations.documents import INVITATIONS
 from accounts.links import LINKS
@@ -53,7 +54,7 @@ def _leftover_keys(organization_exists: Callable[[list[object]], set[object]]) -
 
 
 def _leftovers_of_invitations(organization_exists: Callable[[list[object]], set[object]]) -> Iterator[tuple[str, str]]:
-    for collection, thing in ((INVITATIONS, "invitation"), (LINKS, "a link"), (MAIL, "mail")):
+    for collection, thing in ((INVITATIONS, "invitation"), (LINKS, "a link"), (MAIL, "mail"), (HEADS, "audit")):
         for batch in _batches(collection, {"org_id": 1}):
             present = organization_exists([row["org_id"] for row in batch if row["org_id"] is not None])
             for row in batch:

@@ -25,8 +25,11 @@ from orgportal.api_documentation import DESCRIPTION, Docs, completed
 from orgportal.errors import InputError, PortalError, invalid, unauthenticated
 from tenants.api import router as organizations
 from tenants.audit.api import router as audit
+from tenants.figures.api import router as figures
 from tenants.policies.api import router as policies
+from tenants.record_indexes.api import router as indexes
 from tenants.records.api import router as records
+from tenants.rules.api import router as schema
 
 # Where ninja says that the input came from; paths in `errors` begin behind it.
 _SOURCES = frozenset({"body", "query", "path", "header", "cookie", "form"})
@@ -122,4 +125,7 @@ api.add_router("/orgs", members)
 api.add_router("/orgs", api_keys)
 api.add_router("/orgs", audit)
 api.add_router("/orgs", records)
+api.add_router("/orgs", schema)
+api.add_router("/orgs", indexes)
+api.add_router("/orgs", figures)
 api.add_router("/orgs", policies)

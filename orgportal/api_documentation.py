@@ -29,6 +29,7 @@ _HEADERS: dict[str, dict[str, Any]] = {
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string", "pattern": "^[0-9]+$"}},
     "WWW-Authenticate": {"description": "The scheme to use.", "schema": {"type": "string"}},
     "Location": {"description": "The new resource.", "schema": {"type": "string"}},
+    "Content-Disposition": {"description": "The name of the file.", "schema": {"type": "string"}},
     "ETag": {"description": "For `If-Match` and `If-None-Match`.", "schema": {"type": "string"}},
 }
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from accounts.audit import tallies
 from accounts.mail.delivery import Delivering
 from orgportal import database
 from tenants.figures import sampling
@@ -32,6 +33,11 @@ class Duty:
     every: float
 
 
+def settled(stopping: threading.Event) -> int:
+    """Write the refusals of minutes that are over into the audit."""
+    return tallies.settle()
+
+
 class Reconciling:
     """The reconciler: everything at the start and each minute, what is due at every call."""
 
@@ -52,6 +58,7 @@ class Reconciling:
 
 DUTIES = (
     Duty("reconcile", Reconciling(), every=1.0),
+    Duty("audit", settled, every=5.0),
     Duty("mail", Delivering(), every=1.0),
     Duty("schema checks", checks.run_due, every=1.0),
     Duty("record indexes", building.run_due, every=1.0),

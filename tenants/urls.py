@@ -1,8 +1,9 @@
 """Pages about organizations. The organization always comes from the session, so that no address names a tenant."""
 
-from django.urls import path
+from django.urls import include, path
 
 from tenants import signup_views, views
+from tenants.audit import views as audit
 from tenants.policies import views as policies
 
 urlpatterns = [
@@ -14,5 +15,8 @@ urlpatterns = [
     path("progress", views.progress, name="progress"),
     path("settings", views.organization_settings, name="organization_settings"),
     path("security", policies.organization_security, name="organization_security"),
+    path("audit", audit.audit, name="audit"),
+    path("audit/export", audit.audit_export, name="audit_export"),
+    path("", include("tenants.records.urls")),
     path("delete", views.delete_organization, name="delete_organization"),
 ]

@@ -61,6 +61,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("organization.deleted", "Deleted the organization"),
     Action("organization.suspended", "Suspended the organization"),
     Action("organization.resumed", "Opened the organization again"),
+    Action("organization.schema_set", "Began to switch a schema on"),
+    Action("organization.schema_off", "Switched the schema off"),
+    Action("organization.index_added", "Added an index"),
+    Action("organization.index_removed", "Removed an index"),
     Action("organization.operation_resumed", "Went on with what was under way or interrupted"),
 )
 

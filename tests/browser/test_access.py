@@ -23,7 +23,7 @@ THEMES_AT: dict[int, tuple[Theme, ...]] = (
     {1280: ("light", "dark"), 390: ("light", "dark")} if FULL else {1280: ("light",), 390: ("dark",)}
 )
 VISITOR_PAGES = ("/", "/signup", "/login", "/nothing/here")
-MEMBER_PAGES = ("/dashboard", "/settings", "/account", "/choose", "/new", "/delete")
+MEMBER_PAGES = ("/dashboard", "/settings", "/audit", "/account", "/choose", "/new", "/delete")
 LONG_NAME = "An Organization with a Rather Long Name, as Some Have, GmbH & Co. KG"
 
 

@@ -83,6 +83,13 @@ TO_ACCOUNT = dict.fromkeys(ALIVE, "acco")
 NOT_INVITED = dict.fromkeys(ALIVE, "403")
 NEW_PASSWORDS = {"password": NEW_PASSWORD, "repeat": NEW_PASSWORD}
 
+# Who owns an organization alone cannot leave it, however it is called.
+ALONE = ("owner", "renaming", "stranger")
+LAST_OWNER = {"owner": "409", "renaming": "409"}
+LAST_OWNER_PAGE = dict.fromkeys(ALONE, "memb")
+# What the address names is another organization's than that of the session.
+STRANGE = {"stranger": "404"}
+
 # A word behind the path tells two calls of one route apart.
 ROUTES = (
     Route("GET /healthz", but=UNSEEN, needs_database=False),
@@ -135,20 +142,22 @@ ROUTES = (
     ),
     Route("POST /api/v1/orgs/{org}/invitations/{invitation_id}/resend", "invitations.manage"),
     Route("DELETE /api/v1/orgs/{org}/invitations/{invitation_id}", "invitations.manage", "204", spends=True),
-    Route("DELETE /api/v1/orgs/{org}", "organization.delete", "204", but=BUSY, spends=True),
-    Route("GET /api/v1/orgs/{org}/records", "records.read", but=BUSY),
-    Route("POST /api/v1/orgs/{org}/records", "records.write", "201", but=BUSY, json={"data": {"n": 1}}, spends=True),
-    Route("GET /api/v1/orgs/{org}/records/count", "records.read", but=BUSY),
+    Route("GET /api/v1/orgs/{org}/members", "members.see"),
+    Route("POST /api/v1/orgs/{org}/members/leave", "members.leave", "204", but=LAST_OWNER, spends=True),
+    Route("GET /api/v1/orgs/{org}/members/{account_id}", "members.see"),
+    Route("PATCH /api/v1/orgs/{org}/members/{account_id}", "members.change", json={"role": "viewer"}, spends=True),
+    Route("DELETE /api/v1/orgs/{org}/members/{account_id}", "members.change", "204", spends=True),
     Route(
-        "POST /api/v1/orgs/{org}/records/delete-matching",
-        "records.write",
-        but=BUSY,
-        json={"filter": {"n": "nothing"}, "expected_count": 0},
+        "POST /api/v1/orgs/{org}/transfer",
+        "organization.transfer",
+        json={"account_id": "{account_id}", "password": PASSWORD},
+        spends=True,
     ),
-    Route("GET /api/v1/orgs/{org}/records/{id}", "records.read"),
-    Route("PUT /api/v1/orgs/{org}/records/{id}", "records.write", but=BUSY, json={"data": {"n": 2}}, spends=True),
-    Route("PATCH /api/v1/orgs/{org}/records/{id}", "records.write", but=BUSY, json={"data": {"n": 3}}, spends=True),
-    Route("DELETE /api/v1/orgs/{org}/records/{id}", "records.write", "204", but=BUSY, spends=True),
+    Route("GET /api/v1/orgs/{org}/keys", "keys.see"),
+    Route("POST /api/v1/orgs/{org}/keys", "keys.make", "201", json={"name": "Nightly", "scopes": ["members"]}),
+    Route("GET /api/v1/orgs/{org}/keys/{key_id}", "keys.see"),
+    Route("DELETE /api/v1/orgs/{org}/keys/{key_id}", "keys.revoke", "204", spends=True),
+    Route("DELETE /api/v1/orgs/{org}", "organization.delete", "204", but=BUSY, spends=True),
     Route("GET /api/v1/orgs/{org}/records", "records.read", but=BUSY),
     Route("POST /api/v1/orgs/{org}/records", "records.write", "201", but=BUSY, json={"data": {"n": 1}}, spends=True),
     Route("GET /api/v1/orgs/{org}/records/count", "records.read", but=BUSY),
@@ -202,6 +211,33 @@ ROUTES = (
     Route("POST /email/change", "accounts", "acco", form={"email": "{fresh}@example.org", "password": PASSWORD}),
     Route("GET /email/change/{change_token}"),
     Route("POST /email/change/{change_token}", ok="logi", but=TO_ACCOUNT, spends=True),
+    Route("GET /members", "members.see"),
+    Route("GET /members/leave", "members.leave"),
+    Route("POST /members/leave", "members.leave", "home", but=LAST_OWNER_PAGE, spends=True),
+    Route(
+        "POST /members/{account_id}/role", "members.change", "memb", but=STRANGE, form={"role": "viewer"}, spends=True
+    ),
+    Route("GET /members/{account_id}/remove", "members.change", but=STRANGE),
+    Route("POST /members/{account_id}/remove", "members.change", "memb", but=STRANGE, spends=True),
+    Route("GET /members/{account_id}/transfer", "organization.transfer", but=STRANGE),
+    Route(
+        "POST /members/{account_id}/transfer",
+        "organization.transfer",
+        "memb",
+        but=STRANGE,
+        form={"password": PASSWORD},
+        spends=True,
+    ),
+    Route("GET /keys", "keys.see"),
+    Route("GET /keys/new", "keys.make"),
+    Route(
+        "POST /keys/new",
+        "keys.make",
+        "201",
+        form={"name": "Nightly", "scopes": "members", "role": "viewer", "period": "30"},
+    ),
+    Route("GET /keys/{key_id}/revoke", "keys.revoke", but=STRANGE),
+    Route("POST /keys/{key_id}/revoke", "keys.revoke", "keys", but=STRANGE, spends=True),
     Route("GET /members/invite", "invitations.manage"),
     Route(
         "POST /members/invite",

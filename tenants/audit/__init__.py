@@ -1,0 +1,1 @@
+"""The audit of an organization, for its admins: looked through, exported."""
