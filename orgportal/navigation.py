@@ -21,6 +21,8 @@ class Entry:
 
 ENTRIES = (
     Entry("dashboard", "Dashboard", "building-community"),
+    Entry("records", "Records", "table"),
+    Entry("members", "Members", "users"),
     Entry("organization_settings", "Settings", "settings", needs=Role.ADMIN),
     Entry("account", "Account", "user"),
 )

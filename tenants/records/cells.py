@@ -146,12 +146,19 @@ def _members(value: Mapping[str, Any]) -> list[str]:
 
 
 def _inner(value: Any) -> str:
-    """A value within a preview: containers are only counted, so that no nesting makes it long."""
+    """A value within a preview: of an object its first member, of an array how long it is. No nesting makes it long."""
     kind = kind_of(value)
     if kind == "object":
-        return f"{{{len(value)}}}"
+        return _glimpse(value)
     if kind == "array":
         return f"[{len(value)}]"
     if kind == "text":
         return plain(json.dumps(value[:SHORT], ensure_ascii=False))
     return _text_of(value, kind)
+
+
+def _glimpse(value: Mapping[str, Any]) -> str:
+    for key, first in value.items():
+        inner = f"{{{len(first)}}}" if kind_of(first) == "object" else _inner(first)
+        return f"{{{plain(key[:SHORT])}: {inner}{', …' if len(value) > 1 else ''}}}"
+    return "{}"

@@ -2,12 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from orgportal import strict_json
 from orgportal.errors import InputError, PortalError
+from tenants.records import wrappers
 
 MAX_ROWS = 20
 MAX_FIELD = 1000
@@ -221,7 +222,10 @@ def _rows_of(part: Any, types: Mapping[str, frozenset[str]]) -> list[Row] | None
         if field.startswith("$"):
             return None
         known = types.get(field, frozenset())
-        for operator, value in _comparisons(comparison):
+        comparisons = _comparisons(comparison)
+        if comparisons is None:
+            return None
+        for operator, value in comparisons:
             row = _row(field, operator, value, known)
             if row is None:
                 return None
@@ -229,11 +233,15 @@ def _rows_of(part: Any, types: Mapping[str, frozenset[str]]) -> list[Row] | None
     return rows
 
 
-def _comparisons(comparison: Any) -> Iterable[tuple[str, Any]]:
-    """Operator and value; a bare value is an equality, and so is a wrapper."""
-    if isinstance(comparison, Mapping) and comparison and all(name[1:] in _KNOWN for name in comparison):
-        return [(name[1:], value) for name, value in comparison.items()]
-    return [("eq", comparison)]
+def _comparisons(comparison: Any) -> Sequence[tuple[str, Any]] | None:
+    """Operator and value; a bare value is an equality, and so is a wrapper. None for operators that no row has."""
+    if not isinstance(comparison, Mapping) or not any(name.startswith("$") for name in comparison):
+        return [("eq", comparison)]
+    if len(comparison) == 1 and next(iter(comparison)) in wrappers.READERS:
+        return [("eq", comparison)]
+    if not all(name.removeprefix("$") in _KNOWN for name in comparison):
+        return None
+    return [(name.removeprefix("$"), value) for name, value in comparison.items()]
 
 
 _KNOWN = frozenset(OPERATORS) - {"missing"}

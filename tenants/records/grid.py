@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
-from orgportal import strict_json
-from orgportal.errors import InputError, PortalError
+from orgportal.errors import InputError, PortalError, invalid
+from tenants.records import filters
 
 LIMITS = (10, 25, 50, 100)
 LIMIT = 25
@@ -163,16 +163,10 @@ def read_state(query: Query) -> tuple[GridState, list[InputError]]:
 
 def read_filter(text: str) -> dict[str, Any] | None:
     """The filter of a JSON text, None for an empty one. Raises PortalError 422 with the path `filter`."""
-    if not text.strip():
-        return None
-    try:
-        value = strict_json.parse(text.encode("utf-8", "surrogatepass"))
-    except PortalError as wrong:
-        reasons = [f"{part.path}: {part.message}" if part.path else part.message for part in wrong.errors]
-        raise _wrong("filter", " ".join(reasons) or wrong.message) from None
+    value = filters.parse_filter(text)
     if not isinstance(value, dict):
-        raise _wrong("filter", 'A filter is a JSON object, such as {"year": {"$gte": 2000}}.')
-    return value
+        raise invalid("filter", 'A filter is a JSON object, such as {"year": {"$gte": 2000}}.')
+    return value or None
 
 
 def read_sort(text: str) -> tuple[SortKey, ...]:
@@ -200,10 +194,6 @@ def is_sortable(path: str) -> bool:
 def is_field(path: str) -> bool:
     """Whether it is a path into a record's data, and none of the facts beside it."""
     return path not in FACTS
-
-
-def _wrong(path: str, message: str) -> PortalError:
-    return PortalError("invalid_input", 422, "The filter cannot be read.", errors=[InputError(path, message)])
 
 
 def _text(query: Query, name: str) -> str:

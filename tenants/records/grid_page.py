@@ -1,16 +1,21 @@
 """What the grid's template shows, made of the state, one page of records and the known columns. Pure."""
 
-import shlex
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 from tenants.records import cells, conditions, grid
 from tenants.records.cells import Cell
 from tenants.records.conditions import Row
 from tenants.records.documents import Record
 from tenants.records.grid import GridState
+
+# A column is shown unasked when so many of 100 records have the field.
+USUAL = 20
+# Fields of such values alone are not: their parts are, or they say little to people.
+UNSIGHTLY = frozenset({"object", "id", "binary"})
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,6 @@ class Line:
     """A record as a row of the table."""
 
     id: str
-    url_id: str
     cells: Sequence[Cell]
 
 
@@ -62,10 +66,11 @@ class Known:
 
 
 def shown_columns(state: GridState, known: Sequence[Known]) -> tuple[str, ...]:
-    """The chosen columns, else the first few that the data has; those that most records have come first."""
+    """The chosen columns, else the first few that most records have."""
     if state.columns:
         return state.columns
-    usual = [field.path for field in known if field.kinds != {"object"}]
+    plain = [field for field in known if not field.kinds - {"null"} <= UNSIGHTLY] or known
+    usual = [field.path for field in plain if field.filled >= USUAL] or [field.path for field in plain]
     return tuple(usual[: grid.SHOWN_COLUMNS])
 
 
@@ -82,7 +87,7 @@ def heads(state: GridState, columns: Sequence[str], known: Mapping[str, Known]) 
                 direction=state.direction_of(path),
                 query=state.sorted_by(path).query if grid.is_sortable(path) else "",
                 number=number if len(state.sort) > 1 else 0,
-                is_numeric=path == "$rev" or bool(kinds) and kinds <= {"number", "decimal"},
+                is_numeric=path == "$rev" or (bool(kinds) and kinds <= {"number", "decimal"}),
             )
         )
     return found
@@ -90,9 +95,7 @@ def heads(state: GridState, columns: Sequence[str], known: Mapping[str, Known]) 
 
 def lines(records: Sequence[Record], columns: Sequence[str]) -> list[Line]:
     """The rows of the table."""
-    return [
-        Line(record.id, quote(record.id, safe="~:@"), [_cell(record, path) for path in columns]) for record in records
-    ]
+    return [Line(record.id, [_cell(record, path) for path in columns]) for record in records]
 
 
 def _cell(record: Record, path: str) -> Cell:
@@ -139,21 +142,6 @@ def choices(columns: Sequence[str], known: Sequence[Known]) -> list[Choice]:
     ]
 
 
-def curl(state: GridState, *, address: str) -> str:
-    """The API call that gives what is on the screen; the token is the caller's to put in."""
-    fields = [path for path in state.columns if grid.is_field(path)]
-    parameters = [
-        ("filter", grid.filter_text(state.effective_filter)),
-        ("sort", state.sort_text),
-        ("fields", ",".join(fields)),
-        ("limit", str(state.limit)),
-        ("cursor", state.cursor),
-    ]
-    lines_ = [f"curl -sS -G {shlex.quote(address)}", '  -H "Authorization: Bearer $TOKEN"']
-    lines_ += [f"  --data-urlencode {shlex.quote(f'{name}={value}')}" for name, value in parameters if value]
-    return " \\\n".join(lines_)
-
-
 def typed_rows(rows: Sequence[Row], wrong: Mapping[int, str]) -> list[Row]:
     """The builder's rows with what is wrong with each, and an empty one for the next."""
     return [*(replace(row, error=wrong.get(number, "")) for number, row in enumerate(rows)), Row()]
@@ -162,3 +150,42 @@ def typed_rows(rows: Sequence[Row], wrong: Mapping[int, str]) -> list[Row]:
 def types_of(known: Sequence[Known]) -> dict[str, frozenset[str]]:
     """Which kinds of values each field is known to hold."""
     return {field.path: field.kinds - {"null"} for field in known}
+
+
+def search_fields(state: GridState, known: Sequence[Known]) -> list[str]:
+    """The fields that can be searched by how their texts begin."""
+    paths = [field.path for field in known if "text" in field.kinds]
+    if state.search_field and state.search_field not in paths:
+        paths.append(state.search_field)
+    return paths
+
+
+def indented(filter_: Mapping[str, Any] | None) -> str:
+    """The filter as JSON for people."""
+    return json.dumps(filter_, ensure_ascii=False, indent=2) if filter_ else ""
+
+
+def hidden(state: GridState) -> dict[str, list[tuple[str, str]]]:
+    """For each form of the page the rest of the state, which it carries along."""
+    own = {
+        "search": {"search", "search_field", "apply"},
+        "filter": {"filter"},
+        "columns": {"columns"},
+        "limit": {"limit"},
+    }
+    carried = state.first_page().parameters()
+    return {form: [pair for pair in carried if pair[0] not in names] for form, names in own.items()}
+
+
+def count_of(state: GridState, shown: int, *, has_more: bool) -> dict[str, str]:
+    """Which of the records are shown, of how many where that is known without counting, else where to ask."""
+    first = (state.page - 1) * state.limit + 1
+    last = first + shown - 1
+    text = f"{first:,}\u2013{last:,}" if shown != 1 else f"{first:,}"
+    if not shown:
+        return {"range_text": "0", "total_text": "0" if state.page == 1 else "", "count_query": ""}
+    if not has_more:
+        return {"range_text": text, "total_text": f"{last:,}", "count_query": ""}
+    counted = GridState(filter=state.filter, search_field=state.search_field, search=state.search)
+    parameters = [*counted.parameters(), ("shown", text)]
+    return {"range_text": text, "total_text": "", "count_query": f"?{urlencode(parameters)}"}

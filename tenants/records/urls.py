@@ -1,0 +1,17 @@
+"""Pages of records. A record's address has `id/` before its id, which may be any word, also that of another page."""
+
+from django.urls import path
+
+from tenants.records import bulk_views, grid_views, record_views, transfer_views
+
+urlpatterns = [
+    path("records", grid_views.records, name="records"),
+    path("records/count", grid_views.records_count, name="records_count"),
+    path("records/delete", bulk_views.records_delete, name="records_delete"),
+    path("records/import", transfer_views.import_new, name="import_new"),
+    path("records/import/sample", transfer_views.import_sample, name="import_sample"),
+    path("records/export", transfer_views.records_export, name="records_export"),
+    path("records/new", record_views.record_new, name="record_new"),
+    path("records/id/<str:id>", record_views.record, name="record"),
+    path("records/id/<str:id>/delete", record_views.record_delete, name="record_delete"),
+]
