@@ -1,6 +1,7 @@
 """The use cases of the indexes that an organization adds: list, add, look at, remove."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from bson import ObjectId
@@ -8,6 +9,7 @@ from bson.errors import InvalidId
 from django.conf import settings
 from pymongo.errors import DuplicateKeyError
 
+from accounts import audit
 from orgportal import database
 from orgportal.errors import InputError, PortalError, invalid, not_found, organization_busy
 from tenants import upkeep
@@ -83,28 +85,41 @@ def add_index(*, access: Access, fields: Sequence[str], unique: bool) -> RecordI
         there = documents.all_of(access.organization.id)
         same = next((index for index in there if index.fields == wanted), None)
         if same is not None:
-            return _built_again(same, unique)
-        added = _insert(access.organization.id, wanted, unique, taken=_slots(access.organization.id))
+            return _built_again(access, same, unique)
+        added = _insert(access, wanted, unique, taken=_slots(access.organization.id))
         if added is not None:
             return added
     raise organization_busy()
 
 
-def _built_again(index: RecordIndex, unique: bool) -> RecordIndex:
+def _built_again(access: Access, index: RecordIndex, unique: bool) -> RecordIndex:
+    if index.state != "failed":
+        raise PortalError("index_exists", 409, "There is an index over these fields already. Remove it first.")
     begun = {"state": "building", "reason": "", "unique": unique, "due_at": now()}
-    query = {"_id": index.id, "state": "failed"}
-    if database.collection(COLLECTION).update_one(query, {"$set": begun}).matched_count:
-        row = database.collection(COLLECTION).find_one({"_id": index.id})
-        if row is not None:
-            return index_from(row)
-    raise PortalError("index_exists", 409, "There is an index over these fields already. Remove it first.")
+    with _audited("index_added", access, index.fields):
+        database.collection(COLLECTION).update_one({"_id": index.id, "state": "failed"}, {"$set": begun})
+    row = database.collection(COLLECTION).find_one({"_id": index.id})
+    if row is None:
+        raise organization_busy()
+    return index_from(row)
+
+
+def _audited(what: str, access: Access, fields: tuple[IndexField, ...]) -> AbstractContextManager[None]:
+    organization = access.organization
+    return audit.act(
+        action=f"organization.{what}",
+        org_ids=[organization.id],
+        actor=access.principal,
+        target=f"organization:{organization.id}",
+        details={"fields": documents.keys_of(fields)[:MAX_PATH]},
+    )
 
 
 def _slots(org_id: ObjectId) -> set[int]:
     return {row["slot"] for row in database.collection(COLLECTION).find({"org_id": org_id}, {"slot": 1})}
 
 
-def _insert(org_id: ObjectId, fields: tuple[IndexField, ...], unique: bool, taken: set[int]) -> RecordIndex | None:
+def _insert(access: Access, fields: tuple[IndexField, ...], unique: bool, taken: set[int]) -> RecordIndex | None:
     """The new index, or None when somebody took its place meanwhile."""
     limit: int = settings.INDEXES_PER_ORGANIZATION
     slot = next((number for number in range(limit) if number not in taken), None)
@@ -114,7 +129,7 @@ def _insert(org_id: ObjectId, fields: tuple[IndexField, ...], unique: bool, take
     moment = now()
     row = {
         "_id": ObjectId(),
-        "org_id": org_id,
+        "org_id": access.organization.id,
         "slot": slot,
         "keys": documents.keys_of(fields),
         "fields": [{"path": field.path, "descending": field.descending} for field in fields],
@@ -125,7 +140,8 @@ def _insert(org_id: ObjectId, fields: tuple[IndexField, ...], unique: bool, take
         "due_at": moment,
     }
     try:
-        database.collection(COLLECTION).insert_one(row)
+        with _audited("index_added", access, fields):
+            database.collection(COLLECTION).insert_one(row)
     except DuplicateKeyError:
         return None
     return index_from(row)
@@ -140,8 +156,11 @@ def remove_index(*, access: Access, id: str) -> bool:
     except InvalidId:
         raise not_found() from None
     collection = database.collection(COLLECTION)
-    if not collection.update_one(wanted, {"$set": {"state": "removing", "due_at": now()}}).matched_count:
+    row = collection.find_one(wanted)
+    if row is None:
         raise not_found()
+    with _audited("index_removed", access, index_from(row).fields):
+        collection.update_one(wanted, {"$set": {"state": "removing", "due_at": now()}})
     row = collection.find_one(wanted)
     if row is not None:
         building.advance(index_from(row))

@@ -1,12 +1,14 @@
 """The use cases of an organization's schema: read it, set it, switch it off, try one, draft one."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
 from bson import ObjectId
 
+from accounts import audit
 from orgportal.errors import PortalError, organization_busy
 from tenants import manager
 from tenants.access import Access
@@ -19,7 +21,7 @@ from tenants.rules.enforcement import check
 from tenants.rules.inference import draft_from
 from tenants.rules.translation import translated
 
-__all__ = ["Schema", "Standing", "check", "draft", "get_schema", "set_schema", "switch_off", "try_schema"]
+__all__ = ["Schema", "Standing", "check", "draft", "get_schema", "set_schema", "switch_off", "try_schema", "version"]
 
 DRAFT_SAMPLE = 1000
 
@@ -61,6 +63,19 @@ class Standing:
         return "checking" if self.checking else "on" if self.on else "off"
 
 
+@dataclass(frozen=True)
+class Version:
+    """Names the state of an organization's schema that a caller has seen."""
+
+    id: ObjectId
+    rev: int
+
+
+def version(*, access: Access) -> Version:
+    """The state of the schema as the access saw it; no query."""
+    return Version(access.organization.id, access.organization.schema.rev)
+
+
 def get_schema(*, access: Access) -> Standing:
     """How it stands (one round trip)."""
     return _standing(access.organization)
@@ -90,13 +105,25 @@ def set_schema(*, access: Access, schema: object, expected_rev: int | None = Non
     """
     text = compiled.accepted_text(schema)
     organization = _changeable(access, expected_rev)
-    kept = switching.insert(organization.id, text, "switch_on")
-    try:
-        switching.name_for_checking(organization, kept.id)
-    except PortalError:
-        switching.withdraw(kept.id)
-        raise
+    with _audited("schema_set", access, {"bytes": len(text)}):
+        kept = switching.insert(organization.id, text, "switch_on")
+        try:
+            switching.name_for_checking(organization, kept.id)
+        except PortalError:
+            switching.withdraw(kept.id)
+            raise
     return _standing_now(organization)
+
+
+def _audited(what: str, access: Access, details: Mapping[str, int]) -> AbstractContextManager[None]:
+    organization = access.organization
+    return audit.act(
+        action=f"organization.{what}",
+        org_ids=[organization.id],
+        actor=access.principal,
+        target=f"organization:{organization.id}",
+        details=dict(details),
+    )
 
 
 def switch_off(*, access: Access, expected_rev: int | None = None) -> None:
@@ -107,7 +134,8 @@ def switch_off(*, access: Access, expected_rev: int | None = None) -> None:
     organization = _changeable(access, expected_rev)
     if not organization.schema.held_to:
         return
-    switching.switch_off(organization)
+    with _audited("schema_off", access, {}):
+        switching.switch_off(organization)
     try:
         switching.settle(organization.id)
     except switching.NotSettled:

@@ -39,7 +39,9 @@ def stored(collection: str = "org_acme") -> dict[str, Any]:
 
 
 def states() -> list[tuple[str, str]]:
-    return [(documents.keys_of(there.index.fields), there.index.state) for there in indexes.list_indexes(access=again())]
+    return [
+        (documents.keys_of(there.index.fields), there.index.state) for there in indexes.list_indexes(access=again())
+    ]
 
 
 def test_an_index_is_building_until_the_worker_has_built_it() -> None:

@@ -57,7 +57,9 @@ def test_from_the_first_moment_new_writes_are_held_to_it() -> None:
     assert [(error.path, error.message) for error in missing.errors] == [("data.age", "This field is required.")]
     made = store.create_record(access=again(), data={"age": 18})
     assert refusal(lambda: store.replace_record(access=again(), id=made.id, data={"age": 2})).code == "schema_violation"
-    assert refusal(lambda: store.patch_record(access=again(), id=made.id, patch={"age": None})).code == "schema_violation"
+    assert (
+        refusal(lambda: store.patch_record(access=again(), id=made.id, patch={"age": None})).code == "schema_violation"
+    )
     assert store.get_record(access=again(), id=made.id).data == {"age": 18}
 
 
