@@ -2,16 +2,20 @@
 
 import io
 import re
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, UnreadablePostError
 from gunicorn.http.errors import ParseException
 
 from orgportal.answers import bad_request, body_too_large
 from orgportal.errors import PortalError, not_found
 
+DISCARD_BYTES = 67_108_864
+DISCARD_SECONDS = 5.0
 _CHUNK = 64 * 1024
 _PIECE = 256 * 1024
 _STREAMED = re.compile(r"/api/v1/orgs/[^/]+/imports")
@@ -48,6 +52,16 @@ def body_pieces(request: HttpRequest) -> Iterator[bytes]:
             raise _incomplete()
         missing -= len(piece)
         yield piece
+
+
+def discard(pieces: Iterator[bytes]) -> None:
+    """Take what is left of a refused body, up to a bound: who is still sending does not read the answer."""
+    size, until = 0, time.monotonic() + DISCARD_SECONDS
+    with suppress(PortalError, UnreadablePostError):
+        for piece in pieces:
+            size += len(piece)
+            if size > DISCARD_BYTES or time.monotonic() > until:
+                return
 
 
 def _chunked_pieces(request: HttpRequest) -> Iterator[bytes]:

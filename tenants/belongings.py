@@ -15,6 +15,8 @@ COLLECTIONS: tuple[str, ...] = (
     "record_indexes",
     "figures",
     "record_marks",
+    "imports",
+    "import_chunks",
 )
 BATCH = 500
 

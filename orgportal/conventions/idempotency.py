@@ -63,11 +63,9 @@ def idempotent(view: View) -> View:
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        key = request.headers.get("Idempotency-Key")
+        key = key_of(request)
         if key is None:
             return view(request, *args, **kwargs)
-        if not _KEY.fullmatch(key):
-            raise invalid("Idempotency-Key", "Use 1 to 255 visible ASCII characters, best a random UUID.")
         claim = _claim_for(request, key)
         answered = _take(claim)
         if answered is not None:
@@ -76,6 +74,14 @@ def idempotent(view: View) -> View:
         return _run(claim, lambda: view(request, *args, **kwargs))
 
     return guarded
+
+
+def key_of(request: HttpRequest) -> str | None:
+    """The request's `Idempotency-Key`, if any. Raises PortalError 422 for one that cannot be."""
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not _KEY.fullmatch(key):
+        raise invalid("Idempotency-Key", "Use 1 to 255 visible ASCII characters, best a random UUID.")
+    return key
 
 
 def origin_of(request: HttpRequest) -> str | None:
