@@ -84,8 +84,12 @@ def empty(*buckets: Bucket) -> None:
 
 
 def count_sign_up() -> None:
-    """Count a sign-up of the caller's network. Raises PortalError 429 over SIGNUPS_PER_ADDRESS in an hour."""
-    _count("sign_up", _network(), settings.SIGNUPS_PER_ADDRESS)
+    """Count a sign-up of the caller's network. Raises PortalError 429 over SIGNUPS_PER_ADDRESS in an hour.
+
+    The operator, who comes from no network, is not counted.
+    """
+    if circumstances.current().address:
+        take(bucket("sign_up", _network(), limit=settings.SIGNUPS_PER_ADDRESS, seconds=HOUR))
 
 
 def count_mail_request(*, email: str) -> None:
@@ -116,12 +120,9 @@ def count_invitation(*, org_id: object, email: str) -> None:
 
 def too_many_attempts(seconds: int) -> PortalError:
     """429 with the seconds until there is room again."""
-    wait = f"{seconds} seconds" if seconds < 120 else f"{math.ceil(seconds / 60)} minutes"
+    count, unit = (seconds, "second") if seconds < 120 else (math.ceil(seconds / 60), "minute")
+    wait = f"{count} {unit}" if count == 1 else f"{count} {unit}s"
     return PortalError("too_many_attempts", 429, f"Too many attempts. Try again in {wait}.", retry_after=seconds)
-
-
-def _count(kind: str, about: str, limit: int) -> None:
-    take(bucket(kind, about, limit=limit, seconds=HOUR))
 
 
 def _network() -> str:

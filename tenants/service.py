@@ -8,7 +8,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from accounts import audit, notices, verification
+from accounts import audit, notices, throttle, verification
 from accounts import service as accounts
 from accounts.audit import Actor
 from accounts.principal import Principal
@@ -92,12 +92,14 @@ def sign_up(
 
     `origin` identifies the request (a digest of its idempotency key): repeated with the same one, the
     first result is given again, also after a crash. Raises PortalError 422 for the input, 409
-    `organization_exists` or `email_taken`, 429 when too many passwords are being hashed.
+    `organization_exists` or `email_taken`, 429 when too many sign up from one
+    network, or too many passwords are being hashed.
     """
     display, chosen, cleaned = names.clean_name(organization_name), _slug_for(organization_name, slug), _clean(metadata)
     address = accounts.normalise_email(email)
     if earlier := _earlier(chosen, origin):
         return SignedUp(earlier, _founder_of(earlier), address)
+    throttle.count_sign_up()
     account_id = ObjectId()
     try:
         new = accounts.prepare_account(email=address, password=password, name=name, words=(display, chosen))
