@@ -19,6 +19,8 @@ from orgportal import database
 
 SENDER_NAME = "Orgportal"
 MAX_SUBJECT = 150
+# What `harmless` puts in, and what joins letters in some scripts.
+_INVISIBLE = "\u200b\u200c\u200d"
 _ADDRESS = re.compile(r"[^\s@/]+@[^\s@/]+")
 _BETWEEN = re.compile(r"(?<=\S)([.:/@])(?=\S)")
 
@@ -93,5 +95,5 @@ def _check_point(letter: Letter) -> None:
 
 def _one_line(subject: str) -> str:
     """A header of one line, whatever names are in it."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in subject).split())
+    line = " ".join("".join(c if c.isprintable() or c in _INVISIBLE else " " for c in subject).split())
     return line if len(line) <= MAX_SUBJECT else line[: MAX_SUBJECT - 1] + "…"

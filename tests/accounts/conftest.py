@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from pymongo import monitoring
@@ -15,6 +17,12 @@ _commands = Commands()
 @pytest.fixture(autouse=True)
 def _empty(clean_database: None) -> None:
     """Every test starts with no account, session or organization."""
+
+
+@pytest.fixture
+def own_outbox(settings: Any, tmp_path: Path) -> None:
+    """An outbox for mail of this test's own: see `tests.accounts.post`."""
+    settings.DATA_DIR = tmp_path
 
 
 @pytest.fixture(scope="session")
