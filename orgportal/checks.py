@@ -6,6 +6,7 @@
 import os
 import re
 from collections.abc import Callable, Iterator
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from accounts import gate, signing
 
 SECRET_KEY_LENGTH = 50
 URI_SCHEMES = ("mongodb://", "mongodb+srv://")
+SENDER = re.compile(r"[^@\s]+@[A-Za-z0-9.-]+")
 DATABASE_NAME = re.compile(r"[A-Za-z0-9_-]{1,38}")
 
 Finding = Iterator[CheckMessage]
@@ -195,3 +197,43 @@ def deadlines() -> Finding:
             hint="An operation would be taken over while its own write may still be on the way.",
             id="orgportal.E017",
         )
+
+
+@check
+def mail_server() -> Finding:
+    if not settings.EMAIL_HOST:
+        if settings.PRODUCTION:
+            yield Warning(
+                "There is no mail server, so nobody gets any mail.",
+                hint="Set EMAIL_HOST; until then mails become files in DATA_DIR, see `manage.py outbox`.",
+                id="orgportal.W040",
+            )
+        return
+    if settings.PRODUCTION and not (settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL or _is_this_machine()):
+        yield Warning(
+            "Mail goes to the mail server unencrypted.",
+            hint="Set EMAIL_USE_TLS or EMAIL_USE_SSL: links in mails open accounts.",
+            id="orgportal.W041",
+        )
+    if bool(settings.EMAIL_HOST_USER) != bool(settings.EMAIL_HOST_PASSWORD):
+        yield Error(
+            "Only one of EMAIL_USER and EMAIL_PASSWORD is set.",
+            hint="Set both to log in to the mail server, or neither.",
+            id="orgportal.E042",
+        )
+    if settings.EMAIL_PORT > 65535:
+        yield Error("EMAIL_PORT is not a port.", hint="Use 1 to 65535, or leave it unset.", id="orgportal.E043")
+
+
+@check
+def mail_sender() -> Finding:
+    if settings.EMAIL_FROM and not SENDER.fullmatch(parseaddr(settings.EMAIL_FROM)[1]):
+        yield Error(
+            "EMAIL_FROM is not an email address.",
+            hint="Use an address, or a name and an address: Acme <portal@acme.example>",
+            id="orgportal.E044",
+        )
+
+
+def _is_this_machine() -> bool:
+    return settings.EMAIL_HOST in {"localhost", "::1"} or settings.EMAIL_HOST.startswith("127.")

@@ -26,6 +26,12 @@ if PRODUCTION:
     if missing:
         raise ImproperlyConfigured("Production needs these settings in the environment: " + ", ".join(missing))
 
+# Where local secrets that rotate are kept, by setting; those from the environment rotate with it.
+ROTATING = {
+    name: DATA_DIR / f"{name.lower()}s.json"
+    for name in ("SECRET_KEY", "AUDIT_KEY", "JWT_PRIVATE_KEY")
+    if not ENVIRONMENT[name]
+}
 SECRET_KEY = ENVIRONMENT["SECRET_KEY"] or secrets_store.secret_key(DATA_DIR)
 SECRET_KEY_FALLBACKS = list(ENVIRONMENT["SECRET_KEY_FALLBACKS"])
 JWT_PRIVATE_KEY = ENVIRONMENT["JWT_PRIVATE_KEY"] or secrets_store.signing_key(DATA_DIR)
@@ -83,7 +89,7 @@ IMPORT_MAX_COLUMNS = ENVIRONMENT["IMPORT_MAX_COLUMNS"]
 
 EMAIL_HOST = ENVIRONMENT["EMAIL_HOST"]
 EMAIL_USE_SSL = ENVIRONMENT["EMAIL_USE_SSL"]
-EMAIL_USE_TLS = ENVIRONMENT["EMAIL_USE_TLS"]
+EMAIL_USE_TLS = ENVIRONMENT["EMAIL_USE_TLS"] and not EMAIL_USE_SSL
 EMAIL_PORT = ENVIRONMENT["EMAIL_PORT"] or (465 if EMAIL_USE_SSL else 587 if EMAIL_USE_TLS else 25)
 EMAIL_HOST_USER = ENVIRONMENT["EMAIL_USER"]
 EMAIL_HOST_PASSWORD = ENVIRONMENT["EMAIL_PASSWORD"]

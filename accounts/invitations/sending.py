@@ -39,7 +39,7 @@ def invite(*, principal: Principal, email: str, role: Role) -> Invitation:
     """Invite an address into the caller's organization and send it a link; an open invitation of it is replaced.
 
     The caller has been found to be an admin. Raises PortalError 422 for the address, 403 for a role above the caller's
-    own or a caller whose own address is not confirmed (`email_not_verified`), 409 `already_member`,
+    own (that of the replaced invitation, too) or a caller whose own address is not confirmed (`email_not_verified`), 409 `already_member`,
     `too_many_invitations` or `invitation_busy`, 429 after many mails within an hour.
     """
     address = normalise_email(email)
@@ -48,8 +48,11 @@ def invite(*, principal: Principal, email: str, role: Role) -> Invitation:
         raise PortalError("already_member", 409, "This address belongs to a member already.")
     if database.collection(INVITATIONS).count_documents({"org_id": org_id}, limit=MOST) >= MOST:
         raise PortalError("too_many_invitations", 409, f"There are {MOST} invitations already. Revoke some first.")
-    throttle.count_invitation(org_id=org_id, email=address)
     invitation_id, moment = id_of(org_id, address), now()
+    replaced = find(invitation_id, org_id=org_id)
+    if replaced is not None and not _covers(principal, replaced.role):
+        raise forbidden()
+    throttle.count_invitation(org_id=org_id, email=address)
     changes = {
         "org_id": org_id,
         "email": address,
@@ -90,7 +93,7 @@ def revoke(*, principal: Principal, invitation_id: ObjectId) -> None:
     Raises PortalError 404, 403 for one to a role above the caller's own, 409 `invitation_busy`.
     """
     invitation = _of_caller(principal, invitation_id)
-    if principal.role is None or not principal.role.covers(invitation.role):
+    if not _covers(principal, invitation.role):
         raise forbidden()
     with _audited("invitation.revoked", principal, invitation.org_id, invitation.id, invitation.email, invitation.role):
         query = {"_id": invitation.id, "org_id": invitation.org_id, **unless_being_accepted(now())}
@@ -133,9 +136,9 @@ def compose(letter: Letter) -> Message:
 
 def _may_invite(principal: Principal, role: Role) -> tuple[ObjectId, str]:
     """The organization, and how the mail names who invites."""
-    if principal.org_id is None or principal.role is None:
+    if principal.org_id is None:
         raise not_found()
-    if not principal.role.covers(role):
+    if not _covers(principal, role):
         raise forbidden()
     query = {"_id": principal.account_id}
     account = database.collection(ACCOUNTS).find_one(query, {"name": 1, "email": 1, "email_verified_at": 1})
@@ -146,6 +149,10 @@ def _may_invite(principal: Principal, role: Role) -> tuple[ObjectId, str]:
             "email_not_verified", 403, "Confirm your own email address first, with the link that was sent to it."
         )
     return principal.org_id, account.get("name") or account["email"]
+
+
+def _covers(principal: Principal, role: Role) -> bool:
+    return principal.role is not None and principal.role.covers(role)
 
 
 def _sent_by(principal: Principal, inviter: str) -> Document:

@@ -67,6 +67,13 @@ BROKEN: list[tuple[str, str, Break]] = [
     ("idle longer than absolute", "orgportal.E016", _settings(SESSION_IDLE_SECONDS=2.0, SESSION_ABSOLUTE_SECONDS=1.0)),
     ("refresh idle too long", "orgportal.E016", _settings(REFRESH_IDLE_SECONDS=2e8)),
     ("access longer than refresh", "orgportal.E016", _settings(ACCESS_TOKEN_SECONDS=1e7)),
+    ("no mail server in production", "orgportal.W040", _settings(PRODUCTION=True, EMAIL_HOST="")),
+    ("mail in the clear", "orgportal.W041", _settings(PRODUCTION=True, EMAIL_USE_TLS=False)),
+    ("a mail server's user without a password", "orgportal.E042", _settings(EMAIL_HOST_USER="portal")),
+    ("a mail server's password without a user", "orgportal.E042", _settings(EMAIL_HOST_PASSWORD="secret-word")),
+    ("a mail server's port too high", "orgportal.E043", _settings(EMAIL_PORT=70_000)),
+    ("a sender that is no address", "orgportal.E044", _settings(EMAIL_FROM="Acme")),
+    ("a sender of two lines", "orgportal.E044", _settings(EMAIL_FROM="a@b\nBcc: c@d")),
     ("a lease within a write's deadline", "orgportal.E017", _settings(LEASE_SECONDS=5.0, DATABASE_DEADLINE=5.0)),
 ]
 
@@ -82,6 +89,7 @@ def good(settings: Settings) -> Settings:
     settings.JWT_PRIVATE_KEY = _pem(Ed25519PrivateKey.generate())
     settings.SITE_URL = "https://portal.example"
     settings.BCRYPT_ROUNDS = 12
+    settings.EMAIL_HOST = "mail.example"
     return settings
 
 

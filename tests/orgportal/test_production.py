@@ -18,6 +18,7 @@ PRODUCTION = {
     "AUDIT_KEY": "wR7yN2bK9sV4dX6mC1fH8jL3pQ5tZ0gUeAiOuYrTbEwSxDcFvGhJnKmL",
     "SITE_URL": "https://portal.example",
     "MONGODB_URI": "mongodb://db.example/?replicaSet=rs0",
+    "EMAIL_HOST": "mail.example",
 }
 
 
