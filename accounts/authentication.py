@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
-from accounts import api_keys, key_text, sessions, tokens
+from accounts import api_keys, sessions, tokens
 from accounts.principal import Principal
 from accounts.scopes import ALL_SCOPES
 from accounts.sessions import LiveSession
@@ -101,7 +101,7 @@ def _of_bearer(authorization: str) -> Principal | None:
     match = _BEARER.fullmatch(authorization)
     if match is None:
         return None
-    if key_text.looks_like_key(match[1]):
+    if api_keys.looks_like_key(match[1]):
         return api_keys.principal_with(match[1])
     try:
         claims = tokens.read_access(match[1])

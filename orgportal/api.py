@@ -25,7 +25,9 @@ from orgportal.api_documentation import DESCRIPTION, Docs, completed
 from orgportal.errors import InputError, PortalError, invalid, unauthenticated
 from tenants.api import router as organizations
 from tenants.audit.api import router as audit
+from tenants.exports.api import router as exports
 from tenants.figures.api import router as figures
+from tenants.imports.api import router as imports
 from tenants.policies.api import router as policies
 from tenants.record_indexes.api import router as indexes
 from tenants.records.api import router as records
@@ -128,4 +130,6 @@ api.add_router("/orgs", records)
 api.add_router("/orgs", schema)
 api.add_router("/orgs", indexes)
 api.add_router("/orgs", figures)
+api.add_router("/orgs", imports)
+api.add_router("/orgs", exports)
 api.add_router("/orgs", policies)

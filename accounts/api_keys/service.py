@@ -14,7 +14,8 @@ from typing import Any, Literal
 from bson import ObjectId
 from django.conf import settings
 
-from accounts import audit, key_text, notices, sudo
+from accounts import audit, notices, sudo
+from accounts.api_keys import text as key_text
 from accounts.directory import directory
 from accounts.documents import ACCOUNTS, API_KEYS, ApiKeyDocument, new_document
 from accounts.principal import Membership, Principal

@@ -13,8 +13,9 @@ from typing import Any
 
 from bson import ObjectId
 
-from accounts import api_keys, audit, guessing, members, notices, ownership, passwords, sessions, sudo
+from accounts import api_keys, audit, guessing, members, notices, passwords, sessions, sudo
 from accounts.documents import ACCOUNTS
+from accounts.membership import ownership
 from accounts.principal import Principal
 from accounts.roles import Role
 from accounts.scopes import require_person

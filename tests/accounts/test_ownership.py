@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from bson import ObjectId
 
-from accounts import ownership
 from accounts.members import first_owner
+from accounts.membership import ownership
 from accounts.roles import Role
 from orgportal import database
 from orgportal.errors import PortalError

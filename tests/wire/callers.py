@@ -4,9 +4,10 @@ A caller is made anew where the call changes something, so that no row of the ta
 """
 
 import json
+import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
@@ -16,12 +17,13 @@ from bson import ObjectId
 from django.conf import settings
 from django.test import Client
 
-from accounts import api_keys
+from accounts import api_keys, tokens
 from accounts.roles import Role
 from accounts.scopes import ALL_SCOPES, SCOPES, Scope, effective
 from accounts.tokens import now
 from orgportal import database
-from tenants.records.documents import new_row
+from tenants.imports.documents import Counts
+from tenants.imports.options import Options
 from tenants.records.documents import new_row
 from tests.accounts.cast import (
     a_session,
@@ -116,11 +118,8 @@ class _Facts(dict[str, str]):
         if name in MAILED:
             self[name] = MAILED[name](self["org"])
             return self[name]
-        if name == "id":
-            self[name] = _a_record(self["org"])
-            return self[name]
-        if name == "id":
-            self[name] = _a_record(self["org"])
+        if name in MADE_IN:
+            self[name] = MADE_IN[name](self["org"])
             return self[name]
         mark = str(ObjectId())
         self["carol"] = f"carol.{mark}@example.org"
@@ -136,11 +135,92 @@ def _a_record(slug: str) -> str:
     return str(row["_id"])
 
 
-def _a_record(slug: str) -> str:
-    """The id of a record in the collection that the organization of that slug would have."""
-    row = new_row(id=str(ObjectId()), data={"n": 1}, created_by=str(ObjectId()))
-    database.collection(f"org_{slug}").insert_one(row)
+def _org_id(slug: str) -> ObjectId:
+    row = database.collection("organizations").find_one({"slug": slug}, {"_id": 1})
+    return row["_id"] if row else ObjectId()
+
+
+def _a_colleague(slug: str) -> str:
+    """The id of an account that is an editor of the organization."""
+    return str(an_account(f"colleague.{ObjectId()}@example.org", _org_id(slug), role=Role.EDITOR))
+
+
+def _a_key(slug: str) -> str:
+    """The id of an API key of the organization, made by somebody who has left."""
+    key_id, org_id = ObjectId(), _org_id(slug)
+    row = {
+        "_id": tokens.digest(str(key_id)),
+        "key_id": key_id,
+        "org_id": org_id,
+        "account_id": ObjectId(),
+        "generation": 0,
+        "name": "Old job",
+        "prefix": "orgp_live_abcd",
+        "scopes": ["members"],
+        "role": "viewer",
+        "created_at": now(),
+    }
+    database.collection("api_keys").insert_one(row)
+    return str(key_id)
+
+
+def _an_import(slug: str) -> str:
+    """The id of an import of the organization that is over."""
+    import_id, org_id, moment = secrets.token_hex(12), _org_id(slug), now()
+    row = {
+        "_id": import_id,
+        "org_id": org_id,
+        "slot": import_id,
+        "begun": ObjectId(),
+        "state": "finished",
+        "queue": None,
+        "options": Options().as_document(),
+        "counts": asdict(Counts()),
+        "errors": [],
+        "total_bytes": 0,
+        "total_lines": 0,
+        "digest": "",
+        "holder": "h",
+        "lease_until": moment,
+        "cancel": False,
+        "file_name": "orders.csv",
+        "account_id": ObjectId(),
+        "created_by": str(ObjectId()),
+        "created_at": moment,
+        "finished_at": moment,
+        "refusal": None,
+        "expires_at": moment + timedelta(days=1),
+    }
+    database.collection("imports").insert_one(row)
+    return import_id
+
+
+def _an_index(slug: str) -> str:
+    """The id of an index that the organization has added."""
+    row = {
+        "_id": ObjectId(),
+        "org_id": _org_id(slug),
+        "slot": 0,
+        "keys": "city",
+        "fields": [{"path": "city", "descending": False}],
+        "unique": False,
+        "state": "ready",
+        "reason": "",
+        "created_at": now(),
+        "due_at": None,
+    }
+    database.collection("record_indexes").insert_one(row)
     return str(row["_id"])
+
+
+# What is made in the organization of the address when a call first names it.
+MADE_IN: Mapping[str, Callable[[str], str]] = {
+    "id": _a_record,
+    "index_id": _an_index,
+    "account_id": _a_colleague,
+    "key_id": _a_key,
+    "import_id": _an_import,
+}
 
 
 def _facts(slug: str) -> dict[str, str]:
