@@ -39,8 +39,8 @@ def invite(*, principal: Principal, email: str, role: Role) -> Invitation:
     """Invite an address into the caller's organization and send it a link; an open invitation of it is replaced.
 
     The caller has been found to be an admin. Raises PortalError 422 for the address, 403 for a role above the caller's
-    own (that of the replaced invitation, too) or a caller whose own address is not confirmed (`email_not_verified`), 409 `already_member`,
-    `too_many_invitations` or `invitation_busy`, 429 after many mails within an hour.
+    own (that of the replaced invitation, too) or a caller whose own address is not confirmed (`email_not_verified`),
+    409 `already_member`, `too_many_invitations` or `invitation_busy`, 429 after many mails within an hour.
     """
     address = normalise_email(email)
     org_id, inviter = _may_invite(principal, role)
