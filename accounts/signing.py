@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from orgportal import rotation
+
 ALGORITHM = "EdDSA"
 _PEM_BLOCK = re.compile(r"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
 
@@ -32,8 +34,21 @@ class KeyRing:
 
 
 def key_ring() -> KeyRing:
-    """This process's keys, read once. Raises ImproperlyConfigured naming the setting that is wrong."""
-    return _load(settings.JWT_PRIVATE_KEY, settings.JWT_RETIRED_KEYS)
+    """The keys at this moment, each read once. Raises ImproperlyConfigured naming the setting that is wrong.
+
+    Of a portal that makes its keys itself, a rotated one is known here at once, and signs after an overlap.
+    """
+    path = settings.ROTATING.get("JWT_PRIVATE_KEY")
+    kept = rotation.secrets_in(path) if path else ()
+    if not kept:
+        return _load(settings.JWT_PRIVATE_KEY, settings.JWT_RETIRED_KEYS)
+    return _load(rotation.in_use(kept), settings.JWT_RETIRED_KEYS, tuple(rotation.accepted(kept)))
+
+
+def public_pem(private_pem: str) -> str:
+    """The public half of a private key, as JWT_RETIRED_KEYS takes it."""
+    key = _read_private(private_pem).public_key()
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 def jwks() -> dict[str, list[dict[str, Any]]]:
@@ -46,12 +61,13 @@ def jwks() -> dict[str, list[dict[str, Any]]]:
     }
 
 
-@lru_cache(maxsize=4)
-def _load(private_pem: str, retired_pem: str) -> KeyRing:
+@lru_cache(maxsize=8)
+def _load(private_pem: str, retired_pem: str, other_private_pems: tuple[str, ...] = ()) -> KeyRing:
     private = _read_private(private_pem)
     kid = _thumbprint(private.public_key())
     public = {kid: private.public_key()}
-    for key in _read_retired(retired_pem):
+    others = [_read_private(pem).public_key() for pem in other_private_pems]
+    for key in (*others, *_read_retired(retired_pem)):
         public.setdefault(_thumbprint(key), key)
     return KeyRing(private=private, kid=kid, public=public)
 

@@ -7,4 +7,9 @@ class OrgportalConfig(AppConfig):
     name = "orgportal"
 
     def ready(self) -> None:
-        from orgportal import checks  # noqa: F401 - importing it registers the checks
+        from orgportal import (
+            checks,  # noqa: F401 - importing it registers the checks
+            secret_keys,
+        )
+
+        secret_keys.refresh()

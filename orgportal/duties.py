@@ -9,8 +9,9 @@ import structlog
 
 from accounts.audit import tallies
 from accounts.mail.delivery import Delivering
-from orgportal import database
+from orgportal import database, secret_keys
 from tenants.figures import sampling
+from tenants.imports import worker
 from tenants.lifecycle import reconcile
 from tenants.record_indexes import building
 from tenants.rules import checks
@@ -62,6 +63,9 @@ DUTIES = (
     Duty("mail", Delivering(), every=1.0),
     Duty("schema checks", checks.run_due, every=1.0),
     Duty("record indexes", building.run_due, every=1.0),
+    # Two, so that a long one does not hold up everybody else.
+    Duty("imports", worker.run_due, every=1.0),
+    Duty("further imports", worker.run_due, every=1.0),
     Duty("figures", sampling.run_due, every=5.0),
 )
 
@@ -76,6 +80,7 @@ def work(duty: Duty, stopping: threading.Event) -> None:
 
 def _succeeds(duty: Duty, stopping: threading.Event) -> bool:
     try:
+        secret_keys.refresh()
         duty.run(stopping)
     except Exception as error:  # the worker outlives every failure of its work
         if database.is_unavailable(error):

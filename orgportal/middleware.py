@@ -17,7 +17,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from pymongo.errors import PyMongoError
 
 from accounts.authentication import known_principal, principal_of
-from orgportal import answers, circumstances, database, embedded, request_checks
+from orgportal import answers, circumstances, database, embedded, request_checks, secret_keys
 from orgportal.errors import PortalError, unauthenticated
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -67,6 +67,7 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        secret_keys.refresh()
         given = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         request.request_id = request_id  # type: ignore[attr-defined]

@@ -35,21 +35,27 @@ def kept_once(path: Path, make: Callable[[], str]) -> str:
     return path.read_text(encoding="utf-8").strip()
 
 
-def _new_signing_key() -> str:
+def new_secret() -> str:
+    """A secret for SECRET_KEY or AUDIT_KEY: 512 random bits."""
+    return secrets.token_urlsafe(64)
+
+
+def new_signing_key() -> str:
+    """An Ed25519 private key (PKCS 8, PEM) for tokens (RFC 8037)."""
     key = Ed25519PrivateKey.generate()
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 def secret_key(data_dir: Path) -> str:
-    """The portal's own SECRET_KEY."""
-    return kept_once(data_dir / "secret_key", lambda: secrets.token_urlsafe(64))
+    """The portal's own SECRET_KEY, as it was before any rotation."""
+    return kept_once(data_dir / "secret_key", new_secret)
 
 
 def audit_key(data_dir: Path) -> str:
-    """The portal's own key of the audit."""
-    return kept_once(data_dir / "audit_key", lambda: secrets.token_urlsafe(64))
+    """The portal's own key of the audit, as it was before any rotation."""
+    return kept_once(data_dir / "audit_key", new_secret)
 
 
 def signing_key(data_dir: Path) -> str:
-    """The portal's own Ed25519 private key (PKCS 8, PEM) for tokens (RFC 8037)."""
-    return kept_once(data_dir / "signing_key.pem", _new_signing_key)
+    """The portal's own private key for tokens, as it was before any rotation."""
+    return kept_once(data_dir / "signing_key.pem", new_signing_key)

@@ -17,6 +17,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("audit.ended", "A chain of entries was removed with its organization"),
     Action("audit.torn", "The chain was found damaged, and went on"),
     Action("audit.exported", "The audit was exported"),
+    # The keys of the portal
+    Action("keys.rotated", "Made a new key of the portal"),
+    Action("keys.forgotten", "Ended the earlier keys of the portal"),
     # Logging in and out
     Action("login.succeeded", "Logged in"),
     Action("login.failed", "Failed to log in"),

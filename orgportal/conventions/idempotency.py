@@ -10,7 +10,7 @@ import hmac
 import json
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import wraps
@@ -67,10 +67,10 @@ def idempotent(view: View) -> View:
         if key is None:
             return view(request, *args, **kwargs)
         claim = _claim_for(request, key)
-        answered = _take(claim)
+        answered = _answered_under_another_secret(request, key) or _take(claim)
         if answered is not None:
             return answered
-        request.idempotency_origin = _digest("origin", claim.record_id, claim.fingerprint)  # type: ignore[attr-defined]
+        request.idempotency_origin = _origin(claim)  # type: ignore[attr-defined]
         return _run(claim, lambda: view(request, *args, **kwargs))
 
     return guarded
@@ -101,28 +101,65 @@ def _lease() -> timedelta:
     return timedelta(seconds=max(settings.LEASE_SECONDS, 2 * settings.DATABASE_DEADLINE))
 
 
-def _derived_key(purpose: str, salt: bytes = b"") -> bytes:
+def _derived_key(secret: str, purpose: str, salt: bytes = b"") -> bytes:
     derivation = HKDF(algorithm=hashes.SHA256(), length=32, salt=salt, info=f"orgportal idempotency {purpose}".encode())
-    return derivation.derive(settings.SECRET_KEY.encode())
+    return derivation.derive(secret.encode())
 
 
-def _digest(purpose: str, *parts: str | bytes) -> str:
-    mac = hmac.new(_derived_key(purpose), digestmod="sha256")
+def _origin(claim: Claim) -> str:
+    return _digest(settings.SECRET_KEY, "origin", claim.record_id, claim.fingerprint)
+
+
+def _digest(secret: str, purpose: str, *parts: str | bytes) -> str:
+    mac = hmac.new(_derived_key(secret, purpose), digestmod="sha256")
     for part in parts:
         raw = part.encode() if isinstance(part, str) else part
         mac.update(len(raw).to_bytes(8, "big") + raw)
     return mac.hexdigest()
 
 
-def _claim_for(request: HttpRequest, key: str) -> Claim:
+def _claim_for(request: HttpRequest, key: str, secret: str | None = None) -> Claim:
+    """The claim under SECRET_KEY, or under another secret that is accepted."""
+    secret = secret or settings.SECRET_KEY
     principal = principal_of(request)
     caller = str(principal.key_id or principal.account_id) if principal else "anonymous"
-    record_id = _digest("record", key, caller, request.method or "", request.path)
+    record_id = _digest(secret, "record", key, caller, request.method or "", request.path)
     return Claim(
         record_id=record_id,
-        fingerprint=_digest("body", request.body),
+        fingerprint=_digest(secret, "body", request.body),
         holder=secrets.token_hex(16),
-        sealing_key=_derived_key("seal", salt=key.encode() + record_id.encode()),
+        sealing_key=_derived_key(secret, "seal", salt=key.encode() + record_id.encode()),
+    )
+
+
+def _answered_under_another_secret(request: HttpRequest, key: str) -> HttpResponse | None:
+    """The first answer to a request that came before SECRET_KEY was rotated, or to a process that has it already.
+
+    Nothing is asked while there is no other secret. Raises as `_take`.
+    """
+    if not settings.SECRET_KEY_FALLBACKS:
+        return None
+    other = [_claim_for(request, key, secret) for secret in settings.SECRET_KEY_FALLBACKS]
+    claims = {claim.record_id: claim for claim in other}
+    for found in database.collection("idempotency_keys").find({"_id": {"$in": list(claims)}}):
+        if found["expires_at"] > _now():
+            claim = claims[found["_id"]]
+            _check_body(claim, found)
+            if "answer" in found:
+                return _unseal(claim, found["answer"])
+            if found["lease_until"] > _now():
+                raise _in_progress()
+    return None
+
+
+def _check_body(claim: Claim, found: Mapping[str, Any]) -> None:
+    if not hmac.compare_digest(found["fingerprint"], claim.fingerprint):
+        raise PortalError("idempotency_key_reused", 422, "This Idempotency-Key was used with another body.")
+
+
+def _in_progress() -> PortalError:
+    return PortalError(
+        "request_in_progress", 409, "The first request with this Idempotency-Key still runs.", retry_after=1
     )
 
 
@@ -139,15 +176,12 @@ def _take(claim: Claim) -> HttpResponse | None:
         if found["expires_at"] <= _now():
             _forget(claim.record_id, found["holder"])
             continue
-        if not hmac.compare_digest(found["fingerprint"], claim.fingerprint):
-            raise PortalError("idempotency_key_reused", 422, "This Idempotency-Key was used with another body.")
+        _check_body(claim, found)
         if "answer" in found:
             return _unseal(claim, found["answer"])
         if found["lease_until"] <= _now() and _overtake(claim, found["holder"]):
             return None
-    raise PortalError(
-        "request_in_progress", 409, "The first request with this Idempotency-Key still runs.", retry_after=1
-    )
+    raise _in_progress()
 
 
 def _insert(claim: Claim) -> bool:
