@@ -4,7 +4,10 @@ from django.urls import include, path
 
 from tenants import signup_views, views
 from tenants.audit import views as audit
+from tenants.figures import views as figures
 from tenants.policies import views as policies
+from tenants.record_indexes import views as indexes
+from tenants.rules import views as rules
 
 urlpatterns = [
     path("signup", signup_views.signup, name="signup"),
@@ -17,6 +20,11 @@ urlpatterns = [
     path("security", policies.organization_security, name="organization_security"),
     path("audit", audit.audit, name="audit"),
     path("audit/export", audit.audit_export, name="audit_export"),
+    path("dashboard/field", figures.distribution, name="distribution"),
+    path("records/schema", rules.schema, name="schema"),
+    path("records/schema/off", rules.schema_off, name="schema_off"),
+    path("records/indexes", indexes.indexes, name="indexes"),
+    path("records/indexes/<index_id>/remove", indexes.index_remove, name="index_remove"),
     path("", include("tenants.records.urls")),
     path("delete", views.delete_organization, name="delete_organization"),
 ]

@@ -21,6 +21,7 @@ from orgportal.errors import PortalError, not_found
 from orgportal.form_pages import show_form, show_refusal
 from tenants import service
 from tenants.access import Access, organization_access
+from tenants.figures.pictures import distribution_context, growth_context
 from tenants.forms import ChooseForm, DeleteForm, OrganizationSettingsForm
 from tenants.metadata_text import metadata_from_rows, value_to_text
 
@@ -76,16 +77,20 @@ def dashboard(request: HttpRequest, access: Access) -> HttpResponse:
     """The organization at a glance, and access for scripts."""
     if access.organization.pending_slug:
         return redirect("progress")
-    organization = access.organization
+    organization, description = access.organization, service.describe(access=access)
     context = {
-        "description": service.describe(access=access),
+        "description": description,
         "organization": organization,
         "role": access.role,
         "metadata": [(key, value_to_text(value)) for key, value in organization.metadata.items()],
         "members": accounts.count_members(org_id=organization.id),
         "access_token": accounts.access_token(principal=access.principal),
         "token_minutes": round(settings.ACCESS_TOKEN_SECONDS / 60),
+        "columns": None,
+        **growth_context(access, description.records, description.storage_bytes),
     }
+    if "field" in request.GET:
+        context |= distribution_context(access, request.GET["field"])
     return render(request, "tenants/dashboard.html", context)
 
 

@@ -13,23 +13,30 @@ from tenants.access import Access
 from tenants.figures.growth import Point, growth
 from tenants.figures.spread import Spread, spread_of, values_at
 from tenants.records.filters import field_of
+from tenants.records.windows import DefaultOrder
 
 __all__ = ["Distribution", "Point", "distribution", "growth"]
 
 # A larger collection is told by a random sample of so many records.
 SAMPLE = 5000
+# To draw one, the embedded database reads all records: of more than this it is asked for the oldest instead.
+EMBEDDED_LIMIT = 50_000
 DEADLINE_SECONDS = 3.0
 MAX_PATH = 256
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """How the values of a field are spread over `looked_at` records; a random sample where there are more in all."""
+    """How the values of a field are spread over `looked_at` records.
+
+    Where there are more in all, those are a random sample, or the oldest ones where drawing one takes too long.
+    """
 
     field: str
     spread: Spread
     looked_at: int
     records: int
+    is_oldest: bool = False
 
     @property
     def is_sample(self) -> bool:
@@ -46,19 +53,22 @@ def distribution(*, access: Access, field: str) -> Distribution:
         raise invalid("field", f"A path has at most {MAX_PATH} characters.")
     stored = field_of(field, "field")
     records = manager.measure(access.organization.placement)[0]
-    rows = _rows(access, stored, records)
+    is_oldest = records > EMBEDDED_LIMIT and database.copies_on_rename(access.organization.placement.cluster)
+    rows = _rows(access, stored, records, is_oldest=is_oldest)
     names = field.split(".")
     found = spread_of([values_at(row.get("data"), names) for row in rows])
-    return Distribution(field, found, len(rows), max(records, len(rows)))
+    return Distribution(field, found, len(rows), max(records, len(rows)), is_oldest)
 
 
-def _rows(access: Access, stored: str, records: int) -> Sequence[dict[str, Any]]:
-    collection = manager.bind(access)
+def _rows(access: Access, stored: str, records: int, *, is_oldest: bool) -> Sequence[dict[str, Any]]:
+    collection, projection = manager.bind(access), {stored: 1, "_id": 0}
     try:
         with database.deadline(DEADLINE_SECONDS):
+            if is_oldest:
+                return DefaultOrder(access, {}, {stored: 1, "created_at": 1}).rows(None, SAMPLE)
             if records <= SAMPLE:
-                return collection.find({}, limit=SAMPLE, projection={stored: 1, "_id": 0})
-            return collection.aggregate([{"$sample": {"size": SAMPLE}}, {"$project": {stored: 1, "_id": 0}}])
+                return collection.find({}, limit=SAMPLE, projection=projection)
+            return collection.aggregate([{"$sample": {"size": SAMPLE}}, {"$project": projection}])
     except PyMongoError as error:
         if not database.is_unavailable(error):
             raise

@@ -33,6 +33,11 @@ class Described:
     facts: IndexFacts | None
 
 
+def limit() -> int:
+    """How many indexes an organization may add."""
+    return int(settings.INDEXES_PER_ORGANIZATION)
+
+
 def list_indexes(*, access: Access) -> list[Described]:
     """The organization's indexes, the oldest first. Those of the portal itself are none of them."""
     indexes = documents.all_of(access.organization.id)
@@ -121,10 +126,9 @@ def _slots(org_id: ObjectId) -> set[int]:
 
 def _insert(access: Access, fields: tuple[IndexField, ...], unique: bool, taken: set[int]) -> RecordIndex | None:
     """The new index, or None when somebody took its place meanwhile."""
-    limit: int = settings.INDEXES_PER_ORGANIZATION
-    slot = next((number for number in range(limit) if number not in taken), None)
+    slot = next((number for number in range(limit()) if number not in taken), None)
     if slot is None:
-        message = f"An organization can add {limit} indexes. Remove one that is not needed."
+        message = f"An organization can add {limit()} indexes. Remove one that is not needed."
         raise PortalError("too_many_indexes", 409, message, errors=[InputError("fields", message)])
     moment = now()
     row = {

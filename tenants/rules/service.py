@@ -16,12 +16,24 @@ from tenants.documents import ACTIVE, Organization
 from tenants.lifecycle import operation
 from tenants.records.values import to_relaxed
 from tenants.rules import compiled, documents, switching
+from tenants.rules.compiled import DIALECT
 from tenants.rules.documents import KeptSchema, Report
 from tenants.rules.enforcement import check
 from tenants.rules.inference import draft_from
 from tenants.rules.translation import translated
 
-__all__ = ["Schema", "Standing", "check", "draft", "get_schema", "set_schema", "switch_off", "try_schema", "version"]
+__all__ = [
+    "DIALECT",
+    "Schema",
+    "Standing",
+    "check",
+    "draft",
+    "get_schema",
+    "set_schema",
+    "switch_off",
+    "try_schema",
+    "version",
+]
 
 DRAFT_SAMPLE = 1000
 
@@ -61,6 +73,11 @@ class Standing:
     def state(self) -> State:
         """`checking` as long as a schema is being switched on, whatever is on beside it."""
         return "checking" if self.checking else "on" if self.on else "off"
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether the worker is still at something."""
+        return self.checking is not None or (self.last is not None and not self.last.kept.is_finished)
 
 
 @dataclass(frozen=True)

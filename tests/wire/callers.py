@@ -215,7 +215,7 @@ def _an_index(slug: str) -> str:
 
 # What is made in the organization of the address when a call first names it.
 MADE_IN: Mapping[str, Callable[[str], str]] = {
-    "id": _a_record,
+    "id": _a_record, "index_id": _an_index,
     "index_id": _an_index,
     "account_id": _a_colleague,
     "key_id": _a_key,

@@ -60,7 +60,8 @@ def test_what_the_server_tells_is_listed_and_the_portals_own_index_is_not(monkey
     added = add("country")
     work()
     (there,) = indexes.list_indexes(access=again())
-    assert there.facts is not None and there.facts.name == added.name
+    assert there.facts is not None
+    assert there.facts.name == added.name
     facts = upkeep.IndexFacts(added.name, 4096, 12, now())
     monkeypatch.setattr(upkeep, "index_facts", lambda placement: {added.name: facts})
     assert [found.facts for found in indexes.list_indexes(access=again())] == [facts]
@@ -94,9 +95,8 @@ def test_a_bulk_write_tells_of_each_line_why() -> None:
     (error,) = failed.value.details["writeErrors"]
     refused = refusals.refusal_of(error)
     assert error["index"] == 1
-    assert refused is not None and [(part.path, part.message) for part in refused.errors] == [
-        ("data.email", "Another record has this value.")
-    ]
+    assert refused is not None
+    assert [(part.path, part.message) for part in refused.errors] == [("data.email", "Another record has this value.")]
 
 
 @pytest.mark.parametrize(
@@ -319,7 +319,8 @@ def test_the_lease_is_moved_on_while_it_takes_long(settings: Any, monkeypatch: p
 def test_lists_in_two_fields_of_one_index_are_told_as_what_they_are() -> None:
     parallel = {"code": 171, "errmsg": "cannot index parallel arrays"}
     told = refusals.refusal_of(parallel)
-    assert told is not None and (told.status, told.errors[0].path) == (422, "data")
+    assert told is not None
+    assert (told.status, told.errors[0].path) == (422, "data")
     assert refusals.refusal_of({"code": 11000, "keyPattern": {"_id": 1}}) is None
     assert refusals.refusal_of({"code": 11000}) is None
     assert refusals.refusal_of({"code": 50}) is None

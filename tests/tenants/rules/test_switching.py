@@ -43,7 +43,8 @@ def test_a_schema_that_all_records_fit_is_on_once_they_were_checked() -> None:
     assert work() == 1
     standing = rules.get_schema(access=again())
     assert (standing.state, standing.on and standing.on.schema, standing.checking) == ("on", ADULTS, None)
-    assert standing.last is not None and standing.last.report == documents.Report(checked=2)
+    assert standing.last is not None
+    assert standing.last.report == documents.Report(checked=2)
     assert work() == 0
     assert list(doctor.examine()) == []
 
@@ -119,7 +120,8 @@ def test_a_schema_that_fits_takes_the_place_of_the_one_before() -> None:
     switch_on(ADULTS)
     switch_on(OLDER)
     standing = rules.get_schema(access=again())
-    assert standing.on is not None and standing.on.schema == OLDER
+    assert standing.on is not None
+    assert standing.on.schema == OLDER
     assert "60" in str(validator_of(access))
     switch_on(ADULTS)
     store.create_record(access=again(), data={"age": 30})
@@ -134,7 +136,8 @@ def test_switching_off_lets_everything_in_again() -> None:
     assert validator_of(access) is None
     store.create_record(access=again(), data={"age": "none"})
     rules.switch_off(access=again())
-    assert work() >= 0 and list(doctor.examine()) == []
+    assert work() >= 0
+    assert list(doctor.examine()) == []
 
 
 def test_the_database_itself_refuses_what_comes_past_the_portal() -> None:
