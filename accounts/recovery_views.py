@@ -4,6 +4,7 @@ Opening a link uses nothing up: mail programs and their scanners open links as w
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import email_change, recovery, verification
 from accounts.authentication import clear_session_cookie, principal_of, require_principal
+from accounts.cookies import remember_device
 from accounts.recovery_forms import EmailChangeForm, ForgotForm, NewPasswordForm
 from orgportal.errors import PortalError
 from orgportal.form_pages import show_form, show_refusal
@@ -51,7 +53,7 @@ def password_sent(request: HttpRequest) -> HttpResponse:
 def password_reset(request: HttpRequest, reset_token: str) -> HttpResponse:
     """Set a new password with a link."""
     try:
-        context = {"email": recovery.address_of(token=reset_token)}
+        context: dict[str, Any] = {"email": recovery.address_of(token=reset_token)}
         form = NewPasswordForm(request.POST if request.method == "POST" else None)
         if request.method != "POST" or not form.is_valid():
             return show_form(request, RESET, form, **context)
@@ -63,6 +65,8 @@ def password_reset(request: HttpRequest, reset_token: str) -> HttpResponse:
     messages.success(request, f"The password of {email} is changed. Every session and token of it has ended: log in.")
     response = redirect("login")
     clear_session_cookie(response)
+    # So that nobody who guesses at the account meanwhile keeps its owner from logging in.
+    remember_device(request, response, email=email)
     return response
 
 
@@ -94,7 +98,7 @@ def email_resend(request: HttpRequest) -> HttpResponse:
 def email_change_page(request: HttpRequest) -> HttpResponse:
     """Ask for another address."""
     principal = require_principal(request)
-    context = {"principal": principal}
+    context: dict[str, Any] = {"principal": principal}
     if request.method != "POST":
         return show_form(request, CHANGE, EmailChangeForm(), **context)
     form = EmailChangeForm(request.POST)

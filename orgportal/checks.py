@@ -227,7 +227,8 @@ def mail_server() -> Finding:
 
 @check
 def mail_sender() -> Finding:
-    if settings.EMAIL_FROM and not SENDER.fullmatch(parseaddr(settings.EMAIL_FROM)[1]):
+    sender = settings.EMAIL_FROM
+    if sender and not (sender.isprintable() and SENDER.fullmatch(parseaddr(sender)[1])):
         yield Error(
             "EMAIL_FROM is not an email address.",
             hint="Use an address, or a name and an address: Acme <portal@acme.example>",

@@ -233,7 +233,7 @@ def pause_after(attempts: int) -> timedelta:
 
 def _settle(entry: Entry, status: str, fields: Mapping[str, Any]) -> bool:
     # A failed one keeps what it takes to try it again.
-    emptied = {} if status == FAILED else {"context": {}}
+    emptied: Document = {} if status == FAILED else {"context": {}}
     # Nobody holds it any more: a lease that is being moved on at this moment must not make it due again.
     return _step(entry, {"status": status, "holder": "", **emptied, **fields}, done=True)
 

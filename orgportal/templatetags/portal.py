@@ -23,8 +23,9 @@ def icon(name: str, size: str = "") -> SafeString:
 @register.simple_tag
 def control(field: BoundField, classes: str = "") -> SafeString:
     """The field's input in the kit's looks."""
+    kind = "form-select" if field.widget_type == "select" else "form-control"
     wrong = "is-invalid" if field.errors else ""
-    return field.as_widget(attrs={"class": " ".join(filter(None, ["form-control", classes, wrong]))})
+    return field.as_widget(attrs={"class": " ".join(filter(None, [kind, classes, wrong]))})
 
 
 @register.filter

@@ -54,8 +54,19 @@ class MailServer:
     def stop(self) -> None:
         if self._controller is not None:
             self.silent.clear()
+            self._open = False
             self._controller.stop()
             self._controller = None
+
+    def forget(self) -> None:
+        """As if nothing had come yet, and nothing were bad."""
+        self.stop()
+        self.bad, self.connections, self.unheard = 0.0, 0, 0
+        self.kept.clear()
+        self.spoilt.clear()
+        self.answers.clear()
+        self.silent.clear()
+        self.received.clear()
 
     def fate(self) -> str:
         """What becomes of the next connection: nothing, or the place at which it ends."""

@@ -22,9 +22,9 @@ def token_in(address: str) -> str:
 
 def an_invitation(org_id: ObjectId, email: str, *, by: ObjectId, role: Role = Role.VIEWER) -> ObjectId:
     """An open invitation, as sending it leaves it."""
-    moment = now()
+    moment, invitation_id = now(), id_of(org_id, email)
     row = {
-        "_id": id_of(org_id, email),
+        "_id": invitation_id,
         "org_id": org_id,
         "email": email,
         "role": role.value,
@@ -36,7 +36,7 @@ def an_invitation(org_id: ObjectId, email: str, *, by: ObjectId, role: Role = Ro
         **times_from(moment),
     }
     database.collection(INVITATIONS).insert_one(row)
-    return row["_id"]
+    return invitation_id
 
 
 def an_invitation_token(invitation_id: ObjectId) -> str:

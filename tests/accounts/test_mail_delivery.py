@@ -12,7 +12,7 @@ from bson import ObjectId
 from pymongo.errors import AutoReconnect
 
 from accounts import notices
-from accounts.mail import delivery, overview, queue
+from accounts.mail import overview, queue
 from accounts.mail.delivery import Delivering
 from accounts.mail.queue import DROPPED, FAILED, SENT, WAITING, Letter
 from accounts.tokens import now
@@ -256,7 +256,7 @@ def test_what_was_sent_while_the_database_was_away_is_marked_later_and_not_sent_
         raise AutoReconnect("away")
 
     with monkeypatch.context() as patched:
-        patched.setattr(delivery.queue, "mark_sent", away)
+        patched.setattr(queue, "mark_sent", away)
         assert worker(NEVER) == 1
     assert stored()["status"] == "sending"
     worker(NEVER)

@@ -90,7 +90,7 @@ def test_people_are_invited_and_join(open_page: OpenPage, live_portal: Portal, u
     guest.get_by_label("Your name").fill("Grace")
     guest.get_by_label("Password", exact=True).fill(PASSWORD)
     guest.get_by_role("button", name="Make an account and join").click()
-    expect(guest.get_by_text("You are its editor")).to_be_visible()
+    expect(guest.get_by_text("You are its editor", exact=True)).to_be_visible()
     owner.reload()
     expect(owner.get_by_text("None. Whoever is invited")).to_be_visible()
 
@@ -118,7 +118,7 @@ def test_an_existing_account_logs_in_and_joins(
     member.get_by_label("Password", exact=True).fill(PASSWORD)
     member.get_by_role("main").get_by_role("button", name="Log in").click()
     member.get_by_role("button", name="Join", exact=True).click()
-    expect(member.get_by_text("You are its viewer")).to_be_visible()
+    expect(member.get_by_text("You are its viewer", exact=True)).to_be_visible()
 
 
 def test_pages_behind_links_have_no_serious_fault(
