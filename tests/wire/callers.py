@@ -17,9 +17,11 @@ from bson import ObjectId
 from django.conf import settings
 from django.test import Client
 
-from accounts import api_keys, tokens
+from accounts import api_keys, sessions, sudo, tokens
+from accounts.principal import Membership
 from accounts.roles import Role
 from accounts.scopes import ALL_SCOPES, SCOPES, Scope, effective
+from accounts.session_list.service import handle_of
 from accounts.tokens import now
 from orgportal import database
 from tenants.imports.documents import Counts
@@ -215,7 +217,7 @@ def _an_index(slug: str) -> str:
 
 # What is made in the organization of the address when a call first names it.
 MADE_IN: Mapping[str, Callable[[str], str]] = {
-    "id": _a_record, "index_id": _an_index,
+    "id": _a_record,
     "index_id": _an_index,
     "account_id": _a_colleague,
     "key_id": _a_key,
@@ -233,8 +235,30 @@ def _member(role: Role, *, slug: str = "") -> Caller:
     org_id = an_organization(own)
     email = f"{role.value}.{mark}@example.org"
     account_id = an_account(email, org_id, role=role)
-    token, cookie = tokens_of(email).access_token, a_session(email)
-    return Caller(_facts(own), token=token, cookie=cookie, org_id=org_id, account_id=account_id)
+    token, cookie = _credentials(account_id, role, org_id, own)
+    facts = _facts(own)
+    facts["session_id"] = _a_session_of(account_id, kind="token")
+    return Caller(facts, token=token, cookie=cookie, org_id=org_id, account_id=account_id)
+
+
+def _credentials(account_id: ObjectId, role: Role, org_id: ObjectId, slug: str) -> tuple[str, str]:
+    """A token and a cookie as a login gives them, without the work of one: callers are made in great numbers."""
+    place = {"account_id": account_id, "org_id": org_id, "generation": 0, "sudo_until": sudo.from_now()}
+    session_id = tokens.new_session_id()
+    until = sessions.insert(session_id=session_id, kind="token", refresh=tokens.digest(session_id), **place)
+    cookie = sessions.open_browser_session(**place)
+    assert until is not None
+    assert cookie is not None
+    membership = Membership(org_id=org_id, role=role)
+    access = {"account_id": account_id, "membership": membership, "org_name": slug}
+    return tokens.write_access(**access, session_id=session_id, until=until), cookie
+
+
+def _a_session_of(account_id: ObjectId, *, kind: str = "session") -> str:
+    """How the list of one's own sessions names one of them."""
+    row = database.collection("sessions").find_one({"account_id": account_id, "kind": kind})
+    assert row is not None
+    return str(handle_of(row))
 
 
 def _anonymous() -> Caller:
@@ -257,7 +281,10 @@ def _undecided() -> Caller:
     org_id, second = an_organization(f"acme_{mark}"), an_organization(f"umbrella_{mark}")
     email = f"undecided.{mark}@example.org"
     account_id = an_account(email, org_id, second)
-    return Caller(_facts(f"acme_{mark}"), cookie=a_session(email), org_id=org_id, account_id=account_id)
+    facts = _facts(f"acme_{mark}")
+    a_session(email)
+    facts["session_id"] = _a_session_of(account_id)
+    return Caller(facts, cookie=a_session(email), org_id=org_id, account_id=account_id)
 
 
 def _owner_of(status: str) -> Callable[[], Caller]:
