@@ -20,6 +20,7 @@ from accounts.invitations.api import accepting as accepting_invitations
 from accounts.invitations.api import router as invitations
 from accounts.membership.api import router as members
 from accounts.recovery_api import router as recovery
+from accounts.session_list.api import router as session_list
 from orgportal import answers, strict_json
 from orgportal.api_documentation import DESCRIPTION, Docs, completed
 from orgportal.errors import InputError, PortalError, invalid, unauthenticated
@@ -120,6 +121,7 @@ api = PortalAPI(
 api.add_router("/auth", authentication)
 api.add_router("/auth", second_factor)
 api.add_router("/auth", recovery)
+api.add_router("/auth", session_list)
 api.add_router("/orgs", invitations)
 api.add_router("/invitations", accepting_invitations)
 api.add_router("/orgs", organizations)

@@ -94,32 +94,32 @@ def list_imports(request: HttpRequest, query: ListParameters, org: Slug) -> Impo
 
 
 @router.get(
-    "/{org}/imports/{id}",
+    "/{org}/imports/{import_id}",
     operation_id="get_import",
     summary="Look at an import",
     auth=WITH_KEYS,
     response={200: Import, **problems(401, 403, 404, 422)},
 )
 @decorate_view(knows_its_parameters())
-def get_import(request: HttpRequest, org: Slug, id: ImportId) -> Import:
+def get_import(request: HttpRequest, org: Slug, import_id: ImportId) -> Import:
     """How far an import is while it runs, and its result for 30 days after. Needs the role editor."""
-    return Import.of(service.progress(access=_editor(request, org), id=id))
+    return Import.of(service.progress(access=_editor(request, org), id=import_id))
 
 
 @router.post(
-    "/{org}/imports/{id}/cancel",
+    "/{org}/imports/{import_id}/cancel",
     operation_id="cancel_import",
     summary="Cancel an import",
     auth=WITH_KEYS,
     response={200: Import, **problems(401, 403, 404, 422)},
 )
 @decorate_view(knows_its_parameters())
-def cancel_import(request: HttpRequest, org: Slug, id: ImportId) -> Import:
+def cancel_import(request: HttpRequest, org: Slug, import_id: ImportId) -> Import:
     """End an import after the batch that is under way; what is written stays. Needs the role editor.
 
     One that is over stays as it is. Look at it again until it is `cancelled`.
     """
-    return Import.of(service.cancel(access=_editor(request, org), id=id))
+    return Import.of(service.cancel(access=_editor(request, org), id=import_id))
 
 
 def _editor(request: HttpRequest, org: str) -> Access:

@@ -52,7 +52,8 @@ def checked_record(access: Access, candidate: Candidate) -> None:
 def line_errors(line: int, error: PortalError) -> list[LineError]:
     """What is reported of a refused line."""
     if not error.errors:
-        return [LineError(line, "", error.message)]
+        in_line = error.data.get("line") == 1 and "column" in error.data
+        return [LineError(line, "", f"Column {error.data['column']} is not valid JSON." if in_line else error.message)]
     return [LineError(line, wrong.path, wrong.message) for wrong in error.errors[:ERRORS_PER_LINE]]
 
 

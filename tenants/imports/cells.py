@@ -15,7 +15,7 @@ import orjson
 from bson import Int64
 
 from orgportal.errors import PortalError
-from tenants.imports.parsers import json_values
+from tenants.imports import json_values
 from tenants.records import values, wrappers
 
 MARK = "'"

@@ -61,8 +61,8 @@ def claim(
 ) -> Import:
     """Begin an import, or go on with the one of that id; either way it is ours, and no other one runs.
 
-    One that is over is given as it is. `options` is None where they are not known yet. Raises PortalError 409 `import_running`, 422 `idempotency_key_reused` for
-    other options.
+    One that is over is given as it is. `options` is None where they are not known yet. Raises PortalError 409
+    `import_running`, 422 `idempotency_key_reused` for other options.
     """
     holder = new_holder()
     for _ in range(ATTEMPTS):

@@ -15,8 +15,9 @@ from pymongo.errors import PyMongoError
 
 from accounts.absentees import principal_of_absentee
 from accounts.roles import Role
-from orgportal.errors import PortalError, forbidden, not_found
+from orgportal.errors import PortalError, forbidden, not_found, organization_busy
 from tenants.access import Access, organization_access
+from tenants.documents import ACTIVE
 from tenants.imports import identity, journal
 from tenants.imports.documents import Import, LineError
 from tenants.imports.engine import Engine, Stopped
@@ -53,6 +54,8 @@ def run_import(
     `import_running`, `import_taken_over`, 422 `idempotency_key_reused`, 503 when it may be repeated.
     """
     check_size(total_bytes)
+    if access.organization.status != ACTIVE:
+        raise organization_busy()
     import_id = identity.import_id(access.organization.id, key)
     job = journal.claim(access, import_id, options, state="receiving", total_bytes=total_bytes)
     if job.is_over:

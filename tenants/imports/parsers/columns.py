@@ -11,9 +11,8 @@ from django.conf import settings
 
 from orgportal.database import Document
 from orgportal.errors import PortalError
-from tenants.imports import cells
+from tenants.imports import cells, json_values
 from tenants.imports.options import Options
-from tenants.imports.parsers import json_values
 from tenants.imports.refusals import file_refused, line_flaw
 from tenants.records import values
 from tenants.records.values import ID, name_flaw

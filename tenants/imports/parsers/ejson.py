@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from orgportal.database import Document
-from tenants.imports.parsers import json_values
+from tenants.imports import json_values
 from tenants.imports.parsers.base import Piece, opened
 from tenants.imports.parsers.json_array import JsonArray
 from tenants.imports.parsers.ndjson import Ndjson

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 from orgportal.database import Document
-from tenants.imports.parsers import base, json_values
+from tenants.imports import json_values
+from tenants.imports.parsers import base
 from tenants.imports.parsers.base import Piece
 
 
