@@ -13,7 +13,7 @@ from accounts.sessions import LiveSession
 from orgportal.errors import unauthenticated
 
 _BEARER = re.compile(r"bearer ([A-Za-z0-9._~+/=-]+)", re.ASCII | re.IGNORECASE)
-_COOKIE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+_COOKIE = re.compile(rf"(?:{re.escape(sessions.REMEMBERED)})?[A-Za-z0-9_-]{{43}}", re.ASCII)
 _KEPT = "_orgportal_caller"
 
 
@@ -63,11 +63,15 @@ def require_principal(request: HttpRequest) -> Principal:
 
 
 def set_session_cookie(response: HttpResponseBase, secret: str) -> None:
-    """Give the browser its session. The attributes come from the settings (`__Host-` over https)."""
+    """Give the browser its session. The attributes come from the settings (`__Host-` over https).
+
+    Unless it is to be remembered, the browser forgets it when it is closed.
+    """
+    remembered = secret.startswith(sessions.REMEMBERED)
     response.set_cookie(
         settings.SESSION_COOKIE_NAME,
         secret,
-        max_age=int(settings.SESSION_ABSOLUTE_SECONDS),
+        max_age=int(settings.REMEMBERED_ABSOLUTE_SECONDS) if remembered else None,
         path="/",
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,

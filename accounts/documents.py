@@ -9,6 +9,7 @@ from typing import Any
 
 from bson import ObjectId
 from mongoengine import (
+    BooleanField,
     DateTimeField,
     Document,
     EmbeddedDocument,
@@ -75,7 +76,8 @@ class SessionDocument(Document):
     """A browser session or a family of refreshed tokens; no secret is in it, only their digests.
 
     `id` is the digest of the cookie (for tokens: random) and is what tokens carry as `sid`.
-    `refresh` is the digest of the one refresh token that is still good.
+    `refresh` is the digest of the one refresh token that is still good. `address` and `agent` are those of its
+    last use, as `seen_at` is.
     """
 
     meta = {"collection": SESSIONS, "auto_create_index": False}  # noqa: RUF012 - MongoEngine reads it from the class
@@ -87,6 +89,9 @@ class SessionDocument(Document):
     generation = IntField(required=True, min_value=0)
     refresh = StringField(regex=r"\A([0-9a-f]{64})?\Z")
     sudo_until = DateTimeField()
+    remembered = BooleanField()
+    address = StringField()
+    agent = StringField()
     created_at = DateTimeField(required=True)
     seen_at = DateTimeField(required=True)
     idle_until = DateTimeField(required=True)

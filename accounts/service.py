@@ -91,7 +91,7 @@ class TokenPair:
     org_name: str
 
 
-def open_session(*, logged_in: LoggedIn, replaces: Principal | None = None) -> str:
+def open_session(*, logged_in: LoggedIn, replaces: Principal | None = None, remembered: bool = False) -> str:
     """Open a browser session and return the secret for its cookie; the session it `replaces` ends.
 
     Raises PortalError 401 `invalid_credentials` when the password or the organization went meanwhile.
@@ -104,6 +104,7 @@ def open_session(*, logged_in: LoggedIn, replaces: Principal | None = None) -> s
             org_id=logged_in.organization.id if logged_in.organization else None,
             generation=logged_in.generation,
             sudo_until=sudo.from_now(),
+            remembered=remembered,
         )
         if secret is None:
             raise invalid_credentials()
@@ -136,6 +137,7 @@ def choose_organization(*, principal: Principal, slug: str) -> str:
             generation=old.generation,
             created_at=old.created_at,
             sudo_until=old.sudo_until,
+            remembered=old.remembered,
         )
         if secret is None:
             raise unauthenticated()
@@ -264,12 +266,14 @@ def change_password(*, principal: Principal, current: str, new: str, words: Iter
         )
         if outcome.matched_count == 0:
             raise PortalError("password_changed", 409, "The password was changed by somebody else just now.")
+    remembered = sessions.is_remembered(principal.session_id)
     sessions.end_all_of_account(principal.account_id)
     secret = sessions.open_browser_session(
         account_id=principal.account_id,
         org_id=principal.org_id,
         generation=account["generation"] + 1,
         sudo_until=sudo.from_now(),
+        remembered=remembered,
     )
     if secret is None:
         raise unauthenticated()

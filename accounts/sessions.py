@@ -20,10 +20,14 @@ from accounts.documents import ACCOUNTS, SESSIONS, SessionDocument, new_document
 from accounts.principal import Membership
 from accounts.roles import Role
 from accounts.tokens import digest, now
-from orgportal import database
+from orgportal import circumstances, database
 
 Kind = Literal["session", "token"]
 TOUCH_SECONDS = 60
+# How the secret of a session begins that outlives the browser.
+REMEMBERED = "r."
+# The times in a stored session, for those who read it in part.
+TIMES = {"created_at": 1, "seen_at": 1, "idle_until": 1, "expires_at": 1}
 
 
 @dataclass(frozen=True)
@@ -45,14 +49,18 @@ class LiveSession:
     read_at: float
     has_second_factor: bool
     sudo_until: datetime | None
+    remembered: bool
 
 
-def new_secret() -> str:
-    """The value of a session cookie: 256 random bits, kept nowhere."""
-    return secrets.token_urlsafe(32)
+def new_secret(*, remembered: bool = False) -> str:
+    """The value of a session cookie: 256 random bits, kept nowhere.
+
+    One that is to outlive the browser says so itself, so that whoever sets the cookie knows; what counts is stored.
+    """
+    return f"{REMEMBERED if remembered else ''}{secrets.token_urlsafe(32)}"
 
 
-def insert(
+def insert(  # noqa: PLR0913 - each of them is named by the caller
     *,
     session_id: str,
     kind: Kind,
@@ -62,16 +70,19 @@ def insert(
     refresh: str = "",
     created_at: datetime | None = None,
     sudo_until: datetime | None = None,
+    remembered: bool = False,
 ) -> datetime | None:
     """Store a session and return when it ends at the latest; None, and no session, if it would not count.
 
     `generation` is the account's when the password was checked: a password that has changed since, or an
     organization that is being deleted, makes the session count for nothing. `created_at` is given by a
-    session that carries on an earlier one; until `sudo_until` its password counts as just entered.
+    session that carries on an earlier one; until `sudo_until` its password counts as just entered. One that is
+    `remembered` lasts longer. Where it is opened from is kept with it.
     """
     moment = now()
     begun = created_at or moment
-    idle, absolute = _lifetimes(kind)
+    idle, absolute = _lifetimes(kind, remembered)
+    came_from = circumstances.current()
     fields = {
         "kind": kind,
         "account_id": account_id,
@@ -79,6 +90,9 @@ def insert(
         "generation": generation,
         "refresh": refresh,
         "sudo_until": sudo_until,
+        "remembered": remembered,
+        "address": came_from.address,
+        "agent": came_from.agent,
         "created_at": begun,
         "seen_at": moment,
         "idle_until": moment + idle,
@@ -100,9 +114,10 @@ def open_browser_session(
     generation: int,
     created_at: datetime | None = None,
     sudo_until: datetime | None = None,
+    remembered: bool = False,
 ) -> str | None:
     """A new browser session's secret, for its cookie; None if the session would not count (see `insert`)."""
-    secret = new_secret()
+    secret = new_secret(remembered=remembered)
     until = insert(
         session_id=id_of_cookie(secret),
         kind="session",
@@ -111,6 +126,7 @@ def open_browser_session(
         generation=generation,
         created_at=created_at,
         sudo_until=sudo_until,
+        remembered=remembered,
     )
     return secret if until else None
 
@@ -141,19 +157,19 @@ def touch(session: LiveSession) -> None:
     moment = now()
     if moment - session.seen_at < timedelta(seconds=TOUCH_SECONDS):
         return
-    idle, _ = _lifetimes(session.kind)
+    idle, _ = _lifetimes(session.kind, session.remembered)
     database.collection(SESSIONS).update_one(
-        {"_id": session.id, "seen_at": {"$lt": moment}}, {"$set": {"seen_at": moment, "idle_until": moment + idle}}
+        {"_id": session.id, "seen_at": {"$lt": moment}}, {"$set": {**_seen(moment), "idle_until": moment + idle}}
     )
 
 
 def rotate(*, session_id: str, old: str, new: str) -> bool:
     """Make `new` the good refresh token in place of `old`. False: `old` was not the good one any more."""
     moment = now()
-    idle, _ = _lifetimes("token")
+    idle, _ = _lifetimes("token", False)
     outcome = database.collection(SESSIONS).update_one(
         {"_id": session_id, "kind": "token", "refresh": old},
-        {"$set": {"refresh": new, "seen_at": moment, "idle_until": moment + idle}},
+        {"$set": {"refresh": new, **_seen(moment), "idle_until": moment + idle}},
     )
     return outcome.matched_count == 1
 
@@ -162,6 +178,12 @@ def extend_sudo(session_id: str, until: datetime) -> bool:
     """Note until when the password counts as just entered. False: the session is gone."""
     update = {"$set": {"sudo_until": until}}
     return database.collection(SESSIONS).update_one({"_id": session_id}, update).matched_count == 1
+
+
+def is_remembered(session_id: str) -> bool:
+    """Whether a session is there and was meant to outlive the browser."""
+    row = database.collection(SESSIONS).find_one({"_id": session_id}, {"remembered": 1})
+    return row is not None and bool(row.get("remembered"))
 
 
 def end(session_id: str) -> bool:
@@ -174,6 +196,12 @@ def carry_on(session_id: str, *, account_id: ObjectId, generation: int) -> None:
     collection = database.collection(SESSIONS)
     collection.update_one({"_id": session_id, "account_id": account_id}, {"$set": {"generation": generation}})
     collection.delete_many({"account_id": account_id, "_id": {"$ne": session_id}})
+
+
+def end_others_of_account(account_id: ObjectId, *, keep: str) -> int:
+    """End every session and token of an account but one; how many there were."""
+    others = {"account_id": account_id, "_id": {"$ne": keep}}
+    return database.collection(SESSIONS).delete_many(others).deleted_count
 
 
 def end_all_of_member(*, account_id: ObjectId, org_id: ObjectId) -> int:
@@ -196,8 +224,16 @@ def id_of_cookie(secret: str) -> str:
     return digest(secret)
 
 
-def _lifetimes(kind: Kind) -> tuple[timedelta, timedelta]:
-    if kind == "session":
+def _seen(moment: datetime) -> dict[str, Any]:
+    """When, from where and with what a session was used last."""
+    came_from = circumstances.current()
+    return {"seen_at": moment, "address": came_from.address, "agent": came_from.agent}
+
+
+def _lifetimes(kind: Kind, remembered: bool) -> tuple[timedelta, timedelta]:
+    if remembered:
+        seconds = settings.REMEMBERED_IDLE_SECONDS, settings.REMEMBERED_ABSOLUTE_SECONDS
+    elif kind == "session":
         seconds = settings.SESSION_IDLE_SECONDS, settings.SESSION_ABSOLUTE_SECONDS
     else:
         seconds = settings.REFRESH_IDLE_SECONDS, settings.REFRESH_ABSOLUTE_SECONDS
@@ -240,6 +276,7 @@ def _read(row: Mapping[str, Any], read_at: float) -> LiveSession | None:
         read_at=read_at,
         has_second_factor="second_factor" in account,
         sudo_until=row.get("sudo_until"),
+        remembered=bool(row.get("remembered")),
     )
 
 

@@ -7,11 +7,15 @@ from accounts.api_keys import views as api_keys
 from accounts.factors import views as factors
 from accounts.invitations import views as invitations
 from accounts.membership import views as membership
+from accounts.session_list import views as session_list
 
 urlpatterns = [
     path("login", views.login, name="login"),
     path("logout", views.logout, name="logout"),
     path("account", views.account, name="account"),
+    path("account/sessions", session_list.own_sessions, name="own_sessions"),
+    path("account/sessions/end-others", session_list.sessions_end_others, name="sessions_end_others"),
+    path("account/sessions/<session_id>/end", session_list.session_end, name="session_end"),
     path("password/forgot", recovery_views.password_forgot, name="password_forgot"),
     path("password/sent", recovery_views.password_sent, name="password_sent"),
     path("password/reset/<reset_token>", recovery_views.password_reset, name="password_reset"),

@@ -40,7 +40,7 @@ def login(request: HttpRequest) -> HttpResponse:
             email=form.cleaned_data["email"],
             password=form.cleaned_data["password"],
             device=device_of(request),
-            wishes={"next": next_path or ""},
+            wishes={"next": next_path or "", "remembered": form.cleaned_data["remembered"]},
         )
     except PortalError as error:
         return _login_refused(request, form, error)
@@ -49,7 +49,10 @@ def login(request: HttpRequest) -> HttpResponse:
         keep_waiting_login(response, begun.secret)
         return response
     response = redirect((next_path or "dashboard") if begun.organization else "choose")
-    start_session(request, response, service.open_session(logged_in=begun, replaces=principal_of(request)))
+    secret = service.open_session(
+        logged_in=begun, replaces=principal_of(request), remembered=form.cleaned_data["remembered"]
+    )
+    start_session(request, response, secret)
     remember_device(request, response, email=begun.email)
     return response
 

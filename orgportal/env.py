@@ -132,6 +132,10 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable("SESSION_IDLE_SECONDS", "seconds", 12 * 3600.0, "A browser session ends after so long without a request."),
     Variable("SESSION_ABSOLUTE_SECONDS", "seconds", 7 * 86400.0, "A browser session ends after so long in any case."),
+    Variable(
+        "REMEMBERED_IDLE_SECONDS", "seconds", 14 * 86400.0, "The same for a session that is to be remembered: unused."
+    ),
+    Variable("REMEMBERED_ABSOLUTE_SECONDS", "seconds", 30 * 86400.0, "The same: in any case."),
     Variable("ACCESS_TOKEN_SECONDS", "seconds", 900.0, "Lifetime of an access token."),
     Variable("REFRESH_IDLE_SECONDS", "seconds", 7 * 86400.0, "Lifetime of an unused refresh token."),
     Variable("REFRESH_ABSOLUTE_SECONDS", "seconds", 30 * 86400.0, "A chain of refreshed tokens ends after so long."),
@@ -180,7 +184,9 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("INVITATION_SECONDS", "seconds", 7 * 86400.0, "How long an invitation may be accepted."),
     Variable("VERIFICATION_SECONDS", "seconds", 3 * 86400.0, "How long a link that confirms an address is good."),
     Variable("RESET_SECONDS", "seconds", 3600.0, "How long a link that resets a password is good."),
-    Variable("SCHEMA_CHECK_SECONDS", "seconds", 600.0, "Longest check of an organization's records against its schema."),
+    Variable(
+        "SCHEMA_CHECK_SECONDS", "seconds", 600.0, "Longest check of an organization's records against its schema."
+    ),
     Variable("INDEXES_PER_ORGANIZATION", "number", 5, "Indexes that an organization may add to its collection."),
     Variable("MAX_BODY_BYTES", "number", 1_048_576, "Largest body of a request."),
     Variable("IMPORT_MAX_BYTES", "number", 1_073_741_824, "Largest file of an import."),

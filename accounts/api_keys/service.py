@@ -231,6 +231,7 @@ def _principal(row: Mapping[str, Any], read_at: float) -> Principal | None:
         scopes=effective(row["scopes"]),
         key_id=row["key_id"],
         has_second_factor="second_factor" in account,
+        email_verified=account.get("email_verified_at") is not None,
     )
 
 

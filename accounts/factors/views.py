@@ -43,7 +43,10 @@ def login_code(request: HttpRequest) -> HttpResponse:
         return _code_refused(request, form, error)
     next_path = own_path(str(wishes.get("next", "")))
     response = redirect((next_path or "dashboard") if logged_in.organization else "choose")
-    start_session(request, response, accounts.open_session(logged_in=logged_in, replaces=principal_of(request)))
+    secret = accounts.open_session(
+        logged_in=logged_in, replaces=principal_of(request), remembered=wishes.get("remembered") is True
+    )
+    start_session(request, response, secret)
     remember_device(request, response, email=logged_in.email)
     drop_waiting_login(response)
     return response

@@ -210,8 +210,7 @@ def _check_password(principal: Principal, password: str) -> None:
     if account is None:
         raise unauthenticated()
     attempt = guessing.confirmation_attempt(account_id=principal.account_id)
-    attempt.count()
-    if not passwords.verify(password, account["password"]):
+    if not passwords.verify_and_upgrade(password, account["password"], count=attempt.count)[0]:
         raise invalid("password", "This is not your password.")
     attempt.forgive()
 

@@ -123,6 +123,8 @@ class _Facts(dict[str, str]):
         if name in MADE_IN:
             self[name] = MADE_IN[name](self["org"])
             return self[name]
+        if name not in {"carol", "refresh"}:
+            raise KeyError(name)
         mark = str(ObjectId())
         self["carol"] = f"carol.{mark}@example.org"
         an_account(self["carol"], an_organization(f"carols_{mark}"))
@@ -222,6 +224,7 @@ MADE_IN: Mapping[str, Callable[[str], str]] = {
     "account_id": _a_colleague,
     "key_id": _a_key,
     "import_id": _an_import,
+    "session_id": lambda _: "0" * 24,
 }
 
 
