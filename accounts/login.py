@@ -179,8 +179,17 @@ def _use_up(right: RightCode, account: Mapping[str, Any]) -> None:
         if not codes.use_up(right):
             raise codes.invalid_otp()
         return
-    left = str(len(account["secrets"]["recovery"]) - 1)
-    with notices.announced(kind="recovery_code_used", account_ids=[account["_id"]], details={"left": left}):
+    left = len(account["secrets"]["recovery"]) - 1
+    acting = audit.act(
+        action="second_factor.recovery_used",
+        org_ids=[one.org_id for one in sessions.memberships_of(account)],
+        actor=audit.account(account["_id"], account["email"]),
+        details={"left": left},
+    )
+    with (
+        acting,
+        notices.announced(kind="recovery_code_used", account_ids=[account["_id"]], details={"left": str(left)}),
+    ):
         if not codes.use_up(right):
             raise codes.invalid_otp()
 

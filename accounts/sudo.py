@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from bson import ObjectId
 from django.conf import settings
 
-from accounts import guessing, passwords, sessions
+from accounts import audit, guessing, passwords, sessions
 from accounts.documents import ACCOUNTS
 from accounts.factors import codes
 from accounts.principal import Principal
@@ -60,19 +61,32 @@ def confirm(*, principal: Principal, password: str, otp: str | None = None) -> d
     attempt = guessing.confirmation_attempt(account_id=principal.account_id)
     matches, _ = passwords.verify_and_upgrade(password, account["password"], count=attempt.count)
     if not matches:
-        raise invalid("password", "This is not your password.")
+        raise _failed(principal, "password", "This is not your password.")
     if codes.is_on(account):
-        _confirm_code(account, otp)
+        _confirm_code(principal, account, otp)
     attempt.forgive()
     until = from_now()
-    if not sessions.extend_sudo(principal.session_id, until):
-        raise unauthenticated()
+    with audit.act(action="sudo.confirmed", org_ids=_chains(principal), actor=principal):
+        if not sessions.extend_sudo(principal.session_id, until):
+            raise unauthenticated()
     return until
 
 
-def _confirm_code(account: Mapping[str, Any], otp: str | None) -> None:
+def _confirm_code(principal: Principal, account: Mapping[str, Any], otp: str | None) -> None:
     if not otp:
         raise invalid("otp", "Enter a code of your authenticator app as well.")
     right = codes.right_code(account, otp)
     if right is None or not codes.use_up(right):
-        raise invalid("otp", "This code is not right, was used before, or is out of date.")
+        raise _failed(principal, "otp", "This code is not right, was used before, or is out of date.")
+
+
+def _failed(principal: Principal, path: str, message: str) -> PortalError:
+    audit.note(
+        action="sudo.failed", org_ids=_chains(principal), actor=principal, details={"what": path}, result="failed"
+    )
+    return invalid(path, message)
+
+
+def _chains(principal: Principal) -> list[ObjectId]:
+    """The organization that the session is for; the portal's own chain while none is chosen."""
+    return [principal.org_id] if principal.org_id else []
