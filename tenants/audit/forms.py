@@ -19,7 +19,11 @@ def _select() -> forms.Select:
 
 
 def _text() -> forms.TextInput:
-    return forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"})
+    return forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "class": "form-control"})
+
+
+def _day() -> forms.DateInput:
+    return forms.DateInput(format="%Y-%m-%d", attrs={"type": "date", "class": "form-control"})
 
 
 class AuditForm(forms.Form):
@@ -36,8 +40,8 @@ class AuditForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     result = forms.ChoiceField(label="Result", required=False, choices=RESULTS, widget=_select())
-    first_day = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
-    last_day = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    first_day = forms.DateField(label="From", required=False, widget=_day())
+    last_day = forms.DateField(label="To", required=False, widget=_day())
 
     def wanted(self) -> Filter:
         """What the service looks for."""

@@ -35,6 +35,7 @@ def test_an_admin_looks_up_what_happened_and_exports_it(
     if javascript:
         assert serious_findings(page) == []
 
+    page.get_by_text("Look for something").click()
     page.get_by_label("What happened").select_option(label="Logged in")
     page.get_by_role("button", name="Look").click()
     expect(rows).to_have_count(1)

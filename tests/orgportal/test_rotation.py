@@ -182,6 +182,11 @@ def test_of_a_setting_in_the_environment_it_says_what_to_set_and_changes_nothing
         call_command("rotate_keys", which, forget_earlier=True)
 
 
+def test_an_unknown_key_is_refused(local: Any) -> None:
+    with pytest.raises(CommandError, match="There is no key everything"):
+        call_command("rotate_keys", "everything")
+
+
 def test_a_negative_overlap_is_refused(local: Any) -> None:
     with pytest.raises(CommandError):
         call_command("rotate_keys", overlap=-1)

@@ -41,7 +41,7 @@ class Command(BaseCommand):
     help = "Make a new key: for tokens (signing, the default), for SECRET_KEY (secret) or for the audit (audit)."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("which", nargs="?", choices=sorted(WHICH), default="signing")
+        parser.add_argument("which", nargs="*", metavar="KEY", help=f"any of {', '.join(WHICH)}; signing if left out")
         parser.add_argument(
             "--overlap",
             type=float,
@@ -58,21 +58,27 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["overlap"] < 0:
             raise CommandError("--overlap takes 0 or more seconds.")
-        name = WHICH[options["which"]]
+        unknown = set(options["which"]) - set(WHICH)
+        if unknown:
+            raise CommandError(f"There is no key {', '.join(sorted(unknown))}: use {', '.join(WHICH)}.")
+        for which in dict.fromkeys(options["which"] or ["signing"]):
+            self._handle(WHICH[which], forget_earlier=options["forget_earlier"], overlap=options["overlap"])
+
+    def _handle(self, name: str, *, forget_earlier: bool, overlap: float) -> None:
         if name not in settings.ROTATING:
-            if options["forget_earlier"]:
+            if forget_earlier:
                 raise CommandError(f"{name} is set in the environment: take the earlier ones out there.")
             self._say_what_to_set(name)
             return
-        action = "keys.forgotten" if options["forget_earlier"] else "keys.rotated"
+        action = "keys.forgotten" if forget_earlier else "keys.rotated"
         with (
             embedded.available(),
             audit.act(action=action, org_ids=[audit.PORTAL], actor=audit.OPERATOR, target=f"setting:{name}"),
         ):
-            if options["forget_earlier"]:
+            if forget_earlier:
                 self._forget(name)
             else:
-                self._rotate(name, options["overlap"])
+                self._rotate(name, overlap)
 
     def _rotate(self, name: str, overlap: float) -> None:
         is_signing = name == "JWT_PRIVATE_KEY"
