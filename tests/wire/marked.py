@@ -17,6 +17,7 @@ from django.conf import settings
 from tenants import manager
 from tenants.access import organization_access
 from tenants.bound import TenantCollection
+from tenants.documents import now
 from tests.accounts.cast import somebody
 from tests.wire.people import PASSWORD
 
@@ -63,7 +64,9 @@ class Marked:
         answer = http.post("/login", data=form, headers={"Cookie": cookie})
         assert answer.status_code == 302, answer.text
         self.cookie = answer.cookies[settings.SESSION_COOKIE_NAME]
-        self.records().insert_one({"_id": ObjectId(), "data": {"secret": f"first document of {self.marker}"}})
+        data = {"secret": f"first document of {self.marker}"}
+        moments = {"created_at": now(), "updated_at": now()}
+        self.records().insert_one({"_id": str(ObjectId()), "data": data, "rev": 1, **moments, "created_by": ""})
 
     def log_in(self, http: httpx.Client) -> None:
         """A new token; the slug that it names is the one in use."""
