@@ -71,7 +71,8 @@ class Row:
 
 def line_figure(points: Sequence[tuple[datetime, int]], text_of: Callable[[float], str]) -> LineFigure:
     """Values over time, from 0; at least one."""
-    top = _round_top(max(value for _, value in points))
+    largest = max(value for _, value in points)
+    top = _round_bytes(largest) if text_of is bytes_text else _round_top(largest)
     begin, end = points[0][0], points[-1][0]
     seconds = max((end - begin).total_seconds(), 1.0)
     places = [
@@ -151,6 +152,13 @@ def _round_top(largest: float) -> float:
     magnitude = 10.0 ** math.floor(math.log10(rough)) if rough >= 1 else 1.0
     step = next(factor * magnitude for factor in STEPS if factor * magnitude >= rough)
     return max(step * TICKS, float(TICKS))
+
+
+def _round_bytes(largest: float) -> float:
+    """The same for bytes, whose units are powers of 1,024."""
+    unit = 1024.0 ** max(int(math.log(max(largest, 1), 1024)), 0)
+    # In tenths of the unit, so that 1.5 MB is a round step.
+    return _round_top(10 * largest / unit) * unit / 10 if unit > 1 else _round_top(largest)
 
 
 def _rows(top: float, text_of: Callable[[float], str]) -> tuple[Tick, ...]:

@@ -16,7 +16,7 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from orgportal import database
 from tenants import manager
-from tenants.documents import ACTIVE, Organization, now, organization_from
+from tenants.documents import ACTIVE, DELETING, Organization, now, organization_from
 from tenants.figures.documents import COLLECTION, KEPT, ROUNDS, day_of
 from tenants.lifecycle import operation
 
@@ -84,6 +84,6 @@ def _sample(organization: Organization, moment: datetime) -> bool:
     database.collection(COLLECTION).update_one(key, {"$setOnInsert": values}, upsert=True)
     # Nothing may stay of an organization that was deleted meanwhile.
     current = operation.load(organization.id)
-    if current is None or not current.is_open:
+    if current is None or current.status == DELETING:
         database.collection(COLLECTION).delete_many({"org_id": organization.id})
     return True

@@ -17,7 +17,7 @@ from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
 from orgportal import database
 from tenants import upkeep
-from tenants.documents import ACTIVE, Organization, now
+from tenants.documents import ACTIVE, DELETING, Organization, now
 from tenants.lifecycle import operation
 from tenants.record_indexes.documents import COLLECTION, RecordIndex, index_from
 from tenants.records.values import to_relaxed
@@ -123,7 +123,7 @@ def _kept_alive(index: RecordIndex, lease: datetime) -> "Iterator[Any]":
 
 def _organization_of(index: RecordIndex) -> Organization:
     organization = operation.load(index.org_id)
-    if organization is None or not organization.is_open:
+    if organization is None or organization.status == DELETING:
         # It goes with its organization.
         raise Lost
     if organization.status != ACTIVE:

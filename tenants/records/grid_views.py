@@ -169,6 +169,11 @@ def _page(request: HttpRequest, access: Access, state: GridState, known: list[Kn
         "error_title": "No answer in time." if shown.status == 503 else "Some of this cannot be read.",
         "open_panel": _open_panel(request, shown),
         "exports": EXPORTS,
+        "more_links": [
+            (reverse("schema"), "Schema", "schema"),
+            (reverse("indexes"), "Indexes", "list-details"),
+            (f"{reverse('dashboard')}?field=#distribution", "Figures", "table"),
+        ],
         "export_columns": ",".join(path for path in state.columns if grid.is_sortable(path)),
         "export_filter": grid.filter_text(state.effective_filter),
         "curl": calls.list_call(state, address=api_address(access)),

@@ -110,7 +110,10 @@ def accepted_text(schema: object) -> str:
     """
     if not isinstance(schema, dict):
         raise invalid_schema("", "Use a JSON object.")
-    text = orjson.dumps(schema)
+    try:
+        text = orjson.dumps(schema)
+    except TypeError:
+        raise invalid_schema("", "It nests too deep, or holds what JSON cannot.") from None
     if len(text) > MAX_BYTES:
         raise invalid_schema("", f"A schema has at most {MAX_BYTES // 1024} KiB; this one has {len(text):,} bytes.")
     compile_schema(schema)

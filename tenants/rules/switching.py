@@ -19,7 +19,7 @@ from pymongo.errors import OperationFailure
 from orgportal import database
 from orgportal.errors import PortalError, not_found, organization_busy
 from tenants import upkeep
-from tenants.documents import ACTIVE, Organization, Placement, now
+from tenants.documents import ACTIVE, DELETING, Organization, Placement, now
 from tenants.lifecycle import operation
 from tenants.rules import documents
 from tenants.rules.documents import COLLECTION, KeptSchema, Report
@@ -116,7 +116,7 @@ def settle(org_id: ObjectId) -> None:
     Safe to repeat. Raises NotSettled while the organization is renamed, or when it changed meanwhile.
     """
     organization = operation.load(org_id)
-    if organization is None or not organization.is_open:
+    if organization is None or organization.status == DELETING:
         database.collection(COLLECTION).delete_many({"org_id": org_id})
         return
     if organization.status != ACTIVE:

@@ -45,7 +45,7 @@ def test_a_round_takes_a_few_at_a_time_and_goes_on_where_it_was(monkeypatch: pyt
     assert {row["org_id"] for row in samples()} == ids
 
 
-def test_killed_in_the_middle_the_next_worker_goes_on_and_nothing_is_there_twice(
+def test_killed_in_the_middle_the_next_worker_goes_on_and_nothing_is_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for number in range(4):

@@ -122,7 +122,7 @@ def test_lines_lie_on_the_paper() -> None:
     places = [tuple(map(float, place.split(","))) for place in figure.line.split()]
     assert all(0 <= x <= drawing.WIDTH and 0 <= y <= drawing.HEIGHT for x, y in places)
     assert places == sorted(places)
-    assert [tick.label for tick in figure.columns] == ["31 Jan", "14 Feb", "now"]
+    assert [tick.label for tick in figure.columns] == ["31 Jan", "15 Feb", "now"]
     one = drawing.line_figure([(DAY, 5)], drawing.count_text)
     assert len(one.line.split()) == 2
     flat = drawing.line_figure([(DAY, 0), (DAY, 0)], drawing.bytes_text)

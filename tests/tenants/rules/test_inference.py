@@ -34,7 +34,7 @@ def holds_for(records: list[dict[str, Any]]) -> None:
     assert [record for record in records if not validator.is_valid(record)] == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(RECORDS)
 def test_every_record_fits_the_draft_made_from_it(records: list[dict[str, Any]]) -> None:
     holds_for(records)

@@ -360,3 +360,16 @@ def test_an_organization_without_a_schema_pays_nothing_for_it(monkeypatch: pytes
     access: Access = acme()
     monkeypatch.setattr(documents, "load", lambda schema_id: pytest.fail("asked"))
     store.create_record(access=access, data={"anything": 1})
+
+
+def test_a_suspended_organization_keeps_its_schema_and_waits_with_what_is_under_way() -> None:
+    access = acme({"age": 20})
+    switch_on(ADULTS)
+    rules.set_schema(access=again(), schema=OLDER)
+    organizations = database.collection("organizations")
+    organizations.update_one({"_id": access.organization.id}, {"$set": {"status": "suspended"}})
+    assert work() == 0
+    organizations.update_one({"_id": access.organization.id}, {"$set": {"status": "active"}})
+    work()
+    assert rules.get_schema(access=again()).state == "on"
+    assert refusal(lambda: store.create_record(access=again(), data={"age": 5})).code == "schema_violation"
