@@ -218,7 +218,8 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+# Most requests are held to MAX_BODY_BYTES before; what is left are forms with a whole record as text.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * MAX_BODY_BYTES
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 
