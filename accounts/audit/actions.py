@@ -56,6 +56,11 @@ ACTIONS: tuple[Action, ...] = (
     # API keys
     Action("api_key.created", "Made an API key"),
     Action("api_key.revoked", "Revoked an API key"),
+    # Records, where they are many
+    Action("records.deleted", "Deleted records"),
+    Action("records.imported", "Imported records"),
+    Action("records.import_cancelled", "Cancelled an import"),
+    Action("records.exported", "Exported records"),
     # The organization
     Action("organization.policy_changed", "Changed what is demanded of members"),
     Action("organization.created", "Created the organization"),

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 from orgportal.errors import invalid
 from tenants import manager
 from tenants.access import Access
+from tenants.audit.records import exported
 from tenants.documents import now
 from tenants.exports.csv_file import csv_chunks
 from tenants.exports.json_lines import json_chunks
@@ -46,6 +47,7 @@ def export(*, access: Access, format: str, filter: Any = None, fields: str | Non
         raise invalid("fields", "Only format=csv has columns to choose.")
     query = query_of(filter or {})
     records = manager.bind(access)
+    exported(access, {"format": format, "filtered": bool(filter)})
     if format == "csv":
         chunks = csv_chunks(records, query, _columns(fields))
     else:

@@ -7,6 +7,7 @@ no other up. The same for pages, API and the worker.
 import hashlib
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 
 import structlog
 from bson import ObjectId
@@ -17,6 +18,7 @@ from accounts.absentees import principal_of_absentee
 from accounts.roles import Role
 from orgportal.errors import PortalError, forbidden, not_found, organization_busy
 from tenants.access import Access, organization_access
+from tenants.audit.records import acting
 from tenants.documents import ACTIVE
 from tenants.imports import identity, journal
 from tenants.imports.documents import Import, LineError
@@ -60,8 +62,13 @@ def run_import(
     job = journal.claim(access, import_id, options, state="receiving", total_bytes=total_bytes)
     if job.is_over:
         return _given_again(job, body)
-    with Spool() as spool:
+    with Spool() as spool, _audited(access, job, options):
         return _guarded(job, lambda: _receive_and_run(access, job, spool, body))
+
+
+def _audited(access: Access, job: Import, options: Options) -> AbstractContextManager[None]:
+    details = {"format": options.format, "mode": options.mode, "dry_run": options.dry_run}
+    return acting(access, "records.imported", details, target=f"import:{job.id}")
 
 
 def _given_again(job: Import, body: Iterable[bytes]) -> Import:
@@ -141,6 +148,7 @@ class Upload:
 
     def __init__(self, access: Access, job: Import) -> None:
         self.job = job
+        self._access = access
         self._chunks = Chunks(access.organization.id, job.id)
         self._digest = hashlib.sha256()
         self._pending = bytearray()
@@ -176,7 +184,8 @@ class Upload:
         """The file is whole: the worker imports it in this way. The import as it then is."""
         if self._pending:
             self._put(bytes(self._pending))
-        journal.queue(self.job, options, digest=self._digest.hexdigest(), total_bytes=self._size)
+        with _audited(self._access, self.job, options):
+            journal.queue(self.job, options, digest=self._digest.hexdigest(), total_bytes=self._size)
         return _reloaded(self.job)
 
     def abort(self, refusal: PortalError | None = None) -> None:
@@ -221,7 +230,11 @@ def cancel(*, access: Access, id: str) -> Import:
 
     The import as it then is. One that is over stays as it is. Raises PortalError 404.
     """
-    journal.cancel(access.organization.id, id)
+    found = progress(access=access, id=id)
+    if found.is_over:
+        return found
+    with acting(access, "records.import_cancelled", {}, target=f"import:{found.id}"):
+        journal.cancel(access.organization.id, id)
     return progress(access=access, id=id)
 
 

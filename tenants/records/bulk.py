@@ -4,9 +4,11 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from orgportal.database import Document
 from orgportal.errors import PortalError
 from tenants import manager
 from tenants.access import Access
+from tenants.audit.records import acting
 from tenants.records.filters import merge, query_of
 from tenants.records.listing import count_records
 from tenants.records.paging import Position
@@ -36,6 +38,11 @@ def delete_matching(*, access: Access, filter: Any, expected_count: int) -> Dele
     if count != expected_count:
         message = f"{count:,} records match, not {expected_count:,}. Look again, then repeat."
         raise PortalError("count_differs", 409, message, data={"count": count})
+    with acting(access, "records.deleted", {"records": expected_count, "filtered": bool(filter)}):
+        return _delete(access, query, expected_count)
+
+
+def _delete(access: Access, query: Document, expected_count: int) -> Deletion:
     until, deleted = time.monotonic() + SECONDS, 0
     order, records = DefaultOrder(access, query, {"created_at": 1}), manager.bind(access)
     position: Position | None = None

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from orgportal.errors import PortalError, invalid
 from tenants import manager
 from tenants.access import Access
+from tenants.audit.records import acting
 from tenants.records.documents import is_id
 
 MAX_PICKED = 500
+# So many ids the audit keeps; each has up to 128 characters.
+SHOWN = 20
 
 
 def count_picked(*, access: Access, ids: Sequence[str]) -> int:
@@ -25,7 +28,8 @@ def delete_picked(*, access: Access, ids: Sequence[str], expected_count: int) ->
     if there != expected_count:
         message = f"There were {expected_count:,}, and now there are {there:,}. Nothing was deleted."
         raise PortalError("count_changed", 409, message, data={"count": there})
-    return records.delete_many({"_id": {"$in": checked}}).deleted_count
+    with acting(access, "records.deleted", {"records": there, "ids": checked[:SHOWN]}):
+        return records.delete_many({"_id": {"$in": checked}}).deleted_count
 
 
 def _checked(ids: Sequence[str]) -> list[str]:
