@@ -86,13 +86,31 @@ HEADER_TEXTS = [
 JSON_ROUTES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/v1/auth/login"): {"email": "a@acme.example", "password": PASSWORD, "org": "acme"},
     ("POST", "/api/v1/auth/refresh"): {"refresh_token": "a.b.c"},
+    ("POST", "/api/v1/auth/password/forgot"): {"email": "a@acme.example"},
+    ("POST", "/api/v1/invitations/accept"): {"token": "a" * 43, "password": PASSWORD, "name": "Ada"},
     ("POST", "/api/v1/orgs"): {
         "organization_name": "New", "email": "new@acme.example", "password": PASSWORD, "slug": "n_1", "metadata": {},
     },
     ("PATCH", "/api/v1/orgs/acme"): {"organization_name": "Acme", "slug": "acme", "metadata": {}},
 }  # fmt: skip
 FIELDS = [(method, path, field) for (method, path), body in JSON_ROUTES.items() for field in body]
-PAGES = ["/login", "/signup", "/new", "/choose", "/settings", "/account", "/delete", "/theme", "/dashboard", "/logout"]
+PAGES = [
+    "/login",
+    "/signup",
+    "/new",
+    "/choose",
+    "/settings",
+    "/account",
+    "/delete",
+    "/theme",
+    "/dashboard",
+    "/logout",
+    "/password/forgot",
+    "/password/reset/no-token",
+    "/invitations/no-token",
+    "/email/change",
+    "/members/invite",
+]
 PAGE_FIELDS = [
     "email", "password", "repeat", "current", "organization_name", "slug", "name", "next", "rev", "confirmation",
     "form_key", "theme", "key", "value", "check", "csrfmiddlewaretoken",
