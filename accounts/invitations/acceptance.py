@@ -22,7 +22,8 @@ from accounts.invitations.documents import (
     unless_being_accepted,
 )
 from accounts.links import Link
-from accounts.principal import Principal
+from accounts.password_rules import rules_for
+from accounts.principal import Membership, Principal
 from accounts.roles import Role
 from accounts.tokens import now
 from orgportal import database
@@ -83,8 +84,10 @@ def accept_as_new(*, token: str, password: str, name: str = "") -> Accepted:
     one logs in first) or `invitation_busy`, 429 when too many passwords are hashed at once.
     """
     link, invitation, organization = _read(token)
-    words = (organization.name, organization.slug)
-    new = members.prepare_account(email=invitation.email, password=password, name=name, words=words)
+    joins = Membership(org_id=invitation.org_id, role=invitation.role)
+    rules = rules_for(email=invitation.email, memberships=[joins])
+    rules.check(password)
+    new = members.prepare_account(email=invitation.email, password=password, name=name, words=rules.words)
     account_id = ObjectId()
     with _taken(invitation, account_id):
         members.insert_account(new=new, account_id=account_id, org_id=invitation.org_id, role=invitation.role)

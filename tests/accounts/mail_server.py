@@ -39,6 +39,8 @@ class MailServer:
         self.received = threading.Event()
         # So many texts are taken without anybody hearing of it.
         self.unheard = 0
+        # So many mails are taken over one connection, then the server wants to see another one.
+        self.per_connection = 1000
         self._random = random.Random(seed)
         self._lock = threading.Lock()
         self.port = free_port()
@@ -61,7 +63,7 @@ class MailServer:
     def forget(self) -> None:
         """As if nothing had come yet, and nothing were bad."""
         self.stop()
-        self.bad, self.connections, self.unheard = 0.0, 0, 0
+        self.bad, self.connections, self.unheard, self.per_connection = 0.0, 0, 0, 1000
         self.kept.clear()
         self.spoilt.clear()
         self.answers.clear()
@@ -137,6 +139,7 @@ class _Conversation(SMTP):
     def __init__(self, server: MailServer, handler: Any, **options: Any) -> None:
         super().__init__(handler, enable_SMTPUTF8=False, **options)
         self.place = ""
+        self.taken = 0
         self._server = server
 
     def connection_made(self, transport: Any) -> None:
@@ -154,6 +157,14 @@ class _Conversation(SMTP):
 class _Handler:
     def __init__(self, server: MailServer) -> None:
         self._server = server
+
+    async def handle_MAIL(
+        self, smtp: _Conversation, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if smtp.taken >= self._server.per_connection:
+            return "421 4.7.0 Enough for one connection"
+        envelope.mail_from = address
+        return "250 OK"
 
     async def handle_RCPT(
         self, smtp: _Conversation, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -176,6 +187,7 @@ class _Handler:
             smtp.hang_up()
             return "250 never heard"
         assert isinstance(envelope.content, bytes)
+        smtp.taken += 1
         self._server.keep(envelope.content)
         if self._server.unheard:
             self._server.unheard -= 1

@@ -332,6 +332,13 @@ def test_the_api_invites_lists_resends_revokes_and_accepts(alice: Principal, org
     assert problem_of(script.post("/api/v1/invitations/accept", again)) == (403, "other_address")
 
 
+def test_a_new_member_keeps_the_organizations_own_rules_for_passwords(alice: Principal, org_id: ObjectId) -> None:
+    database.collection("organizations").update_one({"_id": org_id}, {"$set": {"policy": {"min_password_length": 30}}})
+    token = token_of(alice)
+    assert code_of(acceptance.accept_as_new, token=token, password=PASSWORD) == "invalid_input"
+    assert acceptance.accept_as_new(token=token, password=f"{PASSWORD} {NEW_PASSWORD}")
+
+
 def test_a_key_cannot_accept(alice: Principal) -> None:
     token = token_of(alice, email=GRACE)
     an_account(GRACE, an_organization("others"))

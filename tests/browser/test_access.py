@@ -22,8 +22,20 @@ SIZES: tuple[ViewportSize, ...] = ({"width": 1280, "height": 800}, {"width": 390
 THEMES_AT: dict[int, tuple[Theme, ...]] = (
     {1280: ("light", "dark"), 390: ("light", "dark")} if FULL else {1280: ("light",), 390: ("dark",)}
 )
-VISITOR_PAGES = ("/", "/signup", "/login", "/nothing/here")
-MEMBER_PAGES = ("/dashboard", "/settings", "/audit", "/account", "/choose", "/new", "/delete")
+VISITOR_PAGES = ("/", "/signup", "/login", "/password/forgot", "/nothing/here")
+MEMBER_PAGES = (
+    "/dashboard",
+    "/records/schema",
+    "/records/indexes",
+    "/settings",
+    "/audit",
+    "/account",
+    "/email/change",
+    "/members/invite",
+    "/choose",
+    "/new",
+    "/delete",
+)
 LONG_NAME = "An Organization with a Rather Long Name, as Some Have, GmbH & Co. KG"
 
 

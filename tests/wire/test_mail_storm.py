@@ -110,7 +110,7 @@ def weather_the_storm(server: MailServer, portal: Portal, *, number: int, before
     """So many sign-ups and as many invitations, the first ones while the server is down; each mail comes once."""
     mark = secrets.token_hex(3)
     owners = [sign_up(portal, f"{mark}_{index}") for index in range(before)]
-    server.bad = 0.25
+    server.bad, server.per_connection = 0.25, 3
     server.start()
     owners += [sign_up(portal, f"{mark}_{index}") for index in range(before, number)]
     for owner in owners:
@@ -167,7 +167,7 @@ def test_a_worker_killed_while_it_sends_leaves_no_mail_behind(server_and_portal:
 def test_killed_again_and_again_the_worker_loses_no_mail(server_and_portal: Storm) -> None:
     """A kill may fall between the answer and the mark: then a mail comes twice, as the same one, but none is lost."""
     server, portal = server_and_portal
-    server.bad = 0.25
+    server.bad, server.per_connection = 0.25, 3
     server.start()
     owners = []
     for number in range(60):
