@@ -37,16 +37,27 @@ def check(function: Callable[[], Finding]) -> Callable[[], Finding]:
 
 @check
 def secret_key() -> Finding:
-    named = [("SECRET_KEY", settings.SECRET_KEY)]
-    named += [("SECRET_KEY_FALLBACKS", key) for key in settings.SECRET_KEY_FALLBACKS]
-    for name, key in named:
-        if len(key) < SECRET_KEY_LENGTH or len(set(key)) < 10:
-            yield Error(
-                f"{name} is easy to guess.",
-                hint=f"Use at least {SECRET_KEY_LENGTH} random characters: "
-                'python -c "import secrets; print(secrets.token_urlsafe(64))"',
-                id="orgportal.E001",
-            )
+    for setting, id in (("SECRET_KEY", "orgportal.E001"), ("AUDIT_KEY", "orgportal.E018")):
+        named = [(setting, getattr(settings, setting))]
+        named += [(f"{setting}_FALLBACKS", key) for key in getattr(settings, f"{setting}_FALLBACKS")]
+        for name, key in named:
+            if len(key) < SECRET_KEY_LENGTH or len(set(key)) < 10:
+                yield Error(
+                    f"{name} is easy to guess.",
+                    hint=f"Use at least {SECRET_KEY_LENGTH} random characters: "
+                    'python -c "import secrets; print(secrets.token_urlsafe(64))"',
+                    id=id,
+                )
+
+
+@check
+def audit_key_is_its_own() -> Finding:
+    if settings.AUDIT_KEY in {settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS}:
+        yield Error(
+            "AUDIT_KEY is the same as SECRET_KEY.",
+            hint="Use one of its own: it has to outlast a new SECRET_KEY, and fewer people need to know it.",
+            id="orgportal.E019",
+        )
 
 
 @check

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import verify_audit_export as offline
 from playwright.sync_api import expect
 
-from scripts import verify_audit_export as offline
 from tests.browser.conftest import OpenPage
 from tests.browser.people import sign_up
 from tests.browser.test_access import serious_findings

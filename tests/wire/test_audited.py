@@ -13,6 +13,47 @@ NOTHING = "nothing comes of this call: it is refused, or finds nothing to do"
 LATER = "it only begins what is written when it happens"
 SILENT: dict[str, str] = {
     "POST /theme": "the colours of one's own browser",
+    "POST /api/v1/auth/refresh": "goes on with a login that is written; a second use is written, too",
+    "POST /api/v1/orgs/{org}/schema/check": "reads, and changes nothing",
+    "POST /api/v1/auth/second-factor": LATER,
+    "POST /records/delete": LATER,
+    **dict.fromkeys(
+        (
+            "POST /api/v1/orgs/{org}/records",
+            "PUT /api/v1/orgs/{org}/records/{id}",
+            "PATCH /api/v1/orgs/{org}/records/{id}",
+            "DELETE /api/v1/orgs/{org}/records/{id}",
+            "POST /records/new",
+            "POST /records/id/{id}",
+            "POST /records/id/{id}/delete",
+        ),
+        RECORDS,
+    ),
+    **dict.fromkeys(
+        (
+            "POST /login/code",
+            "POST /account/security/begin",
+            "POST /account/security/codes",
+            "POST /account/security/off",
+            "POST /account/security/setup",
+            "POST /api/v1/auth/email/verify/resend",
+            "POST /api/v1/auth/second-factor/confirm",
+            "POST /api/v1/auth/second-factor/recovery-codes",
+            "POST /api/v1/auth/second-factor/remove",
+            "POST /api/v1/orgs/{org}/imports/{import_id}/cancel",
+            "POST /api/v1/orgs/{org}/members/leave",
+            "DELETE /api/v1/orgs/{org}/schema",
+            "POST /email/change",
+            "POST /email/resend",
+            "POST /invitations/{invitation_token}",
+            "POST /members/leave",
+            "POST /records/import",
+            "POST /records/imports/{import_id}/cancel",
+            "POST /records/schema/off",
+            "POST /security",
+        ),
+        NOTHING,
+    ),
 }
 
 # Whom a route is for that leads everybody on who is logged in.

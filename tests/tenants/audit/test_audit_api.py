@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import verify_audit_export as offline
 from bson import ObjectId
 
 from accounts import audit
@@ -12,7 +13,6 @@ from accounts.audit import entries, reading
 from accounts.audit.chain import append
 from accounts.roles import Role
 from orgportal import database
-from scripts import verify_audit_export as offline
 from tests.scripts import Script, body_of, log_in, member, problem_of, sign_up, wrong_paths
 
 pytestmark = pytest.mark.usefixtures("clean_database")

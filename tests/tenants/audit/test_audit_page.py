@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import verify_audit_export as offline
 from bson import ObjectId
 from django.test import Client
 
@@ -10,7 +11,6 @@ from accounts import audit
 from accounts.audit import entries
 from accounts.audit.chain import append
 from orgportal import database
-from scripts import verify_audit_export as offline
 from tests.visitors import field_error, signed_up, text_of
 
 pytestmark = pytest.mark.usefixtures("clean_database")
