@@ -25,6 +25,7 @@ MAX_KEYS = 1000
 MAX_NAME = 128
 MAX_BYTES = 1_048_576
 MAX_ERRORS = 100
+# Only for plain integers: for a subclass such as Int64, `in` counts through the range.
 INT32 = range(-(2**31), 2**31)
 INT64 = range(-(2**63), 2**63)
 
@@ -193,7 +194,7 @@ def _wrong(value: Any, path: str, level: int) -> Iterator[InputError]:
         else:
             for index, inner in enumerate(value):
                 yield from _wrong(inner, f"{path}.{index}", level + 1)
-    elif not isinstance(value, _SCALARS) or (isinstance(value, int) and value not in INT64):
+    elif not isinstance(value, _SCALARS) or (isinstance(value, int) and not -(2**63) <= value < 2**63):
         yield InputError(path, "This is not a value that a record can hold.")
 
 
