@@ -49,6 +49,8 @@ def serve(say: Say) -> None:
             # After the web server, which people wait for; nothing is due in the second between.
             worker.start()
             say(f"orgportal is ready: {settings.SITE_URL}")
+            if not settings.EMAIL_HOST:
+                say("Mail is written to files. Read it: python manage.py outbox")
             say("Press Ctrl-C to stop it.")
             _watch(children, watchdog, say)
     except StopAsked:
