@@ -7,8 +7,8 @@ from tenants.imports.candidates import Batch, Candidate, candidate_from, line_er
 from tenants.imports.documents import LineError
 from tenants.imports.parsers import Parser
 
-LINES = 1000
-BYTES = 2_097_152
+LINES = 2000
+BYTES = 4_194_304
 
 
 def batches(parser: Parser, chunks: Iterator[bytes], *, behind: int) -> Iterator[Batch]:

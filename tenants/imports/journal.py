@@ -82,7 +82,7 @@ def claim(
             return found
         if _take(found, holder):
             return _held(import_id, holder)
-        _free_slot(access.organization.id, but=import_id)
+        _free_slot(access.organization.id)
     raise import_running(1)
 
 
@@ -105,6 +105,7 @@ def _new_row(
         "digest": "",
         "holder": holder,
         "lease_until": lease_end(),
+        "overtaken": False,
         "cancel": False,
         "file_name": file_name[:200],
         "account_id": access.principal.account_id,
@@ -126,10 +127,16 @@ def _insert(row: Document) -> bool:
 
 
 def _take(found: Import, holder: str) -> bool:
-    """Become the holder of an import that is not over; False when another import has the slot, or it changed."""
-    update = {"$set": {"holder": holder, "slot": str(found.org_id), "lease_until": lease_end()}}
+    """Become the holder of an import that is not over; False when another import has the slot, or it changed.
+
+    From a holder who seems to be alive it is taken once, since a process that was killed seems so for a while. Two
+    senders that took it from each other again and again would both come to nothing.
+    """
+    alive = found.lease_until > now()
+    query: Document = {"_id": found.id, "holder": found.holder} | ({"overtaken": False} if alive else {})
+    fields = {"holder": holder, "slot": str(found.org_id), "lease_until": lease_end(), "overtaken": alive}
     try:
-        return _update({"_id": found.id, "holder": found.holder}, update)
+        return _update(query, {"$set": fields})
     except DuplicateKeyError:
         return False
 

@@ -206,10 +206,17 @@ def start_upload(*, access: Access, file_name: str = "", total_bytes: int = 0, k
     """
     check_size(total_bytes)
     import_id = identity.import_id(access.organization.id, key)
-    job = journal.claim(access, import_id, None, state="receiving", total_bytes=total_bytes, file_name=file_name)
-    if job.is_over or job.digest:
-        raise PortalError("import_exists", 409, "This file was sent already.", data={"id": job.id})
-    return Upload(access, job)
+    # Looked at before it is claimed: what waits for the worker is not to be taken away from it.
+    found = journal.load(access.organization.id, import_id)
+    if found is None or not _was_sent(found):
+        found = journal.claim(access, import_id, None, state="receiving", total_bytes=total_bytes, file_name=file_name)
+    if _was_sent(found):
+        raise PortalError("import_exists", 409, "This file was sent already.", data={"id": import_id})
+    return Upload(access, found)
+
+
+def _was_sent(job: Import) -> bool:
+    return job.state != "refused" and (job.is_over or bool(job.digest))
 
 
 def progress(*, access: Access, id: str) -> Import:
