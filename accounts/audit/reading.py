@@ -68,8 +68,7 @@ class Page:
 def page(chain: Chain, *, wanted: Filter, limit: int, before: int | None = None) -> Page:
     """The newest `limit` matching entries in front of place `before` (None: from the end)."""
     query = wanted.query()
-    head = head_of(chain)
-    last = int(head["seq"]) if head else 0
+    last = _last(chain)
     top = last if before is None else min(last, before - 1)
     if wanted.before:
         top = min(top, _first_since(chain, wanted.before + SKEW, last) - 1)
@@ -79,9 +78,13 @@ def page(chain: Chain, *, wanted: Filter, limit: int, before: int | None = None)
     while top >= bottom and len(found) < limit:
         size = WINDOW if query else limit - len(found)
         ids = [entry_id(chain, seq) for seq in range(max(bottom, top - size + 1), top + 1)]
-        rows = database.collection(ENTRIES).find({"_id": {"$in": ids}, **query})
-        found += sorted(rows, key=lambda row: int(row["seq"]), reverse=True)[: limit - len(found)]
-        top = found[-1]["seq"] - 1 if len(found) == limit else top - len(ids)
+        rows = {row["_id"]: row for row in database.collection(ENTRIES).find({"_id": {"$in": ids}, **query})}
+        for identity in reversed(ids):
+            top -= 1
+            if identity in rows:
+                found.append(rows[identity])
+                if len(found) == limit:
+                    break
     goes_on = top >= lowest
     return Page(found, top + 1 if goes_on else None, _time_of(chain, top + 1) if goes_on else None)
 
@@ -93,7 +96,7 @@ def lines(chain: Chain, *, name: str) -> Iterator[dict[str, Any]]:
     the offline check to find.
     """
     head = head_of(chain)
-    last, origin = (int(head["seq"]), head["origin"]) if head else (0, "")
+    last, origin = _last(chain), head["origin"] if head else ""
     yield {"audit_export": 1, "chain": chain_name(chain), "organization": name, "origin": origin}
     digest = origin
     for first in range(1, last + 1, WINDOW):
@@ -103,6 +106,12 @@ def lines(chain: Chain, *, name: str) -> Iterator[dict[str, Any]]:
             yield exported(row)
             digest = row["hash"]
     yield {"entries": last, "last_hash": digest}
+
+
+def _last(chain: Chain) -> int:
+    """How many entries the head counts; a head that was tampered with is for the verification to find."""
+    head = head_of(chain)
+    return head["seq"] if head and isinstance(head.get("seq"), int) else 0
 
 
 def _first_since(chain: Chain, moment: datetime, last: int) -> int:
