@@ -12,6 +12,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.roles import Role
+from orgportal import request_checks
 from orgportal.errors import PortalError
 from orgportal.form_pages import SHOWN_IN_FORM, place_error, show_form
 from orgportal.middleware import without_deadline
@@ -57,6 +58,8 @@ def import_new(request: HttpRequest, access: Access) -> HttpResponse:
     handler = request.upload_handlers[0]
     if isinstance(handler, SpoolingHandler) and handler.is_too_large:
         form.errors.pop("file", None)
+        # Who is still sending would not see the answer.
+        request_checks.discard(iter(lambda: request.read(SpoolingHandler.chunk_size), b""))
         return _refused(request, access, form, PortalError("file_too_large", 413, "The file is too large."))
     if not form.is_valid():
         return show_form(request, FORM_PAGE, form, **_context(access))
@@ -75,7 +78,6 @@ def _take(access: Access, form: ImportForm) -> service.Import:
     options = service.read_options(**form.service_options(guessed_format(file)))
     upload = service.start_upload(
         access=access,
-        options=options,
         file_name=file.name or "",
         total_bytes=file.size or 0,
         key=form.cleaned_data["form_key"] or None,
@@ -83,7 +85,7 @@ def _take(access: Access, form: ImportForm) -> service.Import:
     try:
         for chunk in file.chunks():
             upload.write(chunk)
-        return upload.finish()
+        return upload.finish(options)
     except PortalError as error:
         upload.abort(error)
         raise

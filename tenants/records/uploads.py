@@ -22,14 +22,18 @@ class SpoolingHandler(FileUploadHandler):
         super().new_file(*args, **kwargs)
         folder: Path = settings.DATA_DIR / "spool"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - Django closes it with the request
+        self.file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - Django closes it: `file` is where it looks
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         if start + len(raw_data) > settings.IMPORT_MAX_BYTES:
             self.is_too_large = True
             raise StopUpload(connection_reset=True)
-        self._file.write(raw_data)
+        self.file.write(raw_data)
+
+    def upload_interrupted(self) -> None:
+        if hasattr(self, "file"):
+            self.file.close()
 
     def file_complete(self, file_size: int) -> UploadedFile:
-        self._file.seek(0)
-        return UploadedFile(self._file, self.file_name, self.content_type, file_size, self.charset)
+        self.file.seek(0)
+        return UploadedFile(self.file, self.file_name, self.content_type, file_size, self.charset)

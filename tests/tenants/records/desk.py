@@ -16,7 +16,9 @@ from accounts import service as accounts
 from accounts.roles import Role
 from orgportal import database
 from tenants import service
+from tenants.access import Access, organization_access
 from tenants.records.documents import new_row
+from tests.accounts.cast import by_cookie
 from tests.answers import Answer
 from tests.scripts import client
 
@@ -54,6 +56,13 @@ class Desk:
         self.collection.delete_many({})
         for name in ORGANIZATION_ONLY:
             database.collection(name).delete_many({"org_id": self.org_id})
+
+    @property
+    def access(self) -> Access:
+        """The owner's."""
+        principal = by_cookie(self._cookies[Role.OWNER])
+        assert principal is not None
+        return organization_access(principal=principal)
 
     def browser(self, role: Role = Role.EDITOR, *, enforce_csrf_checks: bool = False) -> Client:
         """A browser in which somebody with the role is logged in."""
