@@ -21,6 +21,7 @@ from tenants.documents import ACTIVE, SUSPENDED, Organization, Placement, now, o
 
 BATCH = 500
 NOBODY = ObjectId("0" * 24)
+LONG_AGO = datetime(2000, 1, 1, tzinfo=now().tzinfo)
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def examine(*, at: datetime | None = None) -> Iterator[Finding]:
         # Asked again: it may have been signed up or dropped since, or the listing itself brought it back.
         if not _has_owner_now(place.collection) and not manager.drop_ghost(place, NOBODY):
             yield Finding(2, f"{place.cluster}/{place.collection}", "no organization has this collection")
+    yield from _overdue(moment)
     for subject, problem in accounts.leftovers(organization_exists=_exist):
         yield Finding(6, subject, problem)
     for subject, problem in belongings.leftovers(_exist):
@@ -74,6 +76,7 @@ def _examine_organization(organization: Organization, at: datetime) -> Iterator[
         if where.collection != manager.collection_name(organization.slug):
             yield Finding(1, subject, f"its collection is {where.collection}")
         yield from _examine_collection(organization, subject)
+        yield from _examine_schema(organization, subject)
         if accounts.first_owner(org_id=organization.id) is None and _is_unchanged(organization):
             yield Finding(1, subject, "has no owner")
     elif organization.pending is None:
@@ -95,6 +98,22 @@ def _examine_collection(organization: Organization, subject: str) -> Iterator[Fi
         yield Finding(1, subject, f"its collection {name} has lost its index, and with it the stamp")
     else:
         yield Finding(5, subject, f"its collection {name} is stamped as another organization's")
+
+
+def _overdue(at: datetime) -> Iterator[Finding]:
+    """Checks of schemas and builds of indexes that nobody goes on with."""
+    # Both bounds, because the embedded database scans the collection for a range with only one.
+    late = {"due_at": {"$gte": LONG_AGO, "$lt": at - timedelta(seconds=2 * settings.LEASE_SECONDS)}}
+    for name, work in (("record_schemas", "the check of a schema"), ("record_indexes", "an index")):
+        for row in database.collection(name).find(late, {"org_id": 1}, batch_size=BATCH):
+            yield Finding(3, str(row["org_id"]), f"{work} is pending past its lease: is the worker running?")
+
+
+def _examine_schema(organization: Organization, subject: str) -> Iterator[Finding]:
+    for schema in organization.schema.held_to:
+        there = database.collection("record_schemas").find_one({"_id": schema}, {"_id": 1})
+        if there is None and _is_unchanged(organization):
+            yield Finding(1, subject, f"the schema {schema} that its records are held to is missing")
 
 
 def _is_unchanged(organization: Organization) -> bool:

@@ -1,6 +1,7 @@
 """What every write passes through: the data is held to the schemas that its organization's picture names."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from bson import ObjectId
 
@@ -28,7 +29,7 @@ def check(*, access: Access, data: Document, path: str = "data") -> None:
 
 def _errors(organization: Organization, data: Document, path: str) -> Iterator[InputError]:
     for schema_id in organization.schema.held_to:
-        yield from compiled.kept(schema_id, lambda wanted=schema_id: _text_of(wanted)).errors(data, path=path)
+        yield from compiled.kept(schema_id, partial(_text_of, schema_id)).errors(data, path=path)
 
 
 def _text_of(schema_id: ObjectId) -> str:

@@ -10,7 +10,7 @@ PLAIN_TEXT = {"autocapitalize": "none", "autocomplete": "off", "spellcheck": "fa
 class SchemaForm(forms.Form):
     """A schema as text, and the revision of the organization's schema that it was made on."""
 
-    data = forms.CharField(
+    data = forms.CharField(  # type: ignore[assignment]
         label="Schema",
         strip=False,
         # Indentation counts, and is taken away before the schema is measured.

@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 
 from accounts.roles import Role
+from orgportal import database
 from tenants.access import Access
 from tests.accounts.cast import PASSWORD as CAST_PASSWORD
 from tests.accounts.cast import a_session, an_account
@@ -93,6 +94,16 @@ def test_what_is_wrong_with_a_schema_is_told_at_its_line(owner: Client, text: st
     assert place in text_of(refused), text_of(refused)
     assert message in text_of(refused)
     assert editor_text(refused) == text
+
+
+def test_a_record_that_came_past_the_portal_is_in_the_report_whatever_its_id(owner: Client) -> None:
+    for strange in ("a/b", 5, ""):
+        database.master()["org_acme"].insert_one({"_id": strange, "data": {}})
+    owner.post("/records/schema", {"data": NAMED, "rev": "0", "try": "1"})
+    work(later=False)
+    found = owner.get("/records/schema")
+    assert "3 of 3 records do not fit." in text_of(found)
+    assert "a/b data.name" in text_of(found)
 
 
 def test_a_draft_is_offered_and_nothing_is_saved_by_it(owner: Client) -> None:

@@ -373,3 +373,17 @@ def test_a_suspended_organization_keeps_its_schema_and_waits_with_what_is_under_
     work()
     assert rules.get_schema(access=again()).state == "on"
     assert refusal(lambda: store.create_record(access=again(), data={"age": 5})).code == "schema_violation"
+
+
+def test_doctor_names_a_check_that_nobody_goes_on_with_and_a_schema_that_is_missing() -> None:
+    acme({"age": 20})
+    rules.set_schema(access=again(), schema=ADULTS)
+    later = now() + timedelta(hours=1)
+    assert [found.problem for found in doctor.examine(at=later)] == [
+        "the check of a schema is pending past its lease: is the worker running?"
+    ]
+    work()
+    database.collection("record_schemas").delete_many({})
+    (found,) = doctor.examine()
+    assert found.invariant == 1
+    assert found.problem.endswith("that its records are held to is missing")
