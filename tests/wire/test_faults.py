@@ -37,6 +37,8 @@ PROMISED_SECONDS = 6.0
 STAGGERED_SECONDS = 0.04
 # Callers who have a request under way when the fault comes.
 STREAMS = 4
+# Every route at once, so that none waits for the outage of another.
+AT_ONCE = len(ROUTES) + STREAMS + 20
 DATABASE = "faults"
 ROUTE = {route.name: route for route in ROUTES}
 READY, ME, DASHBOARD = ROUTE["GET /readyz"], ROUTE["GET /api/v1/auth/me"], ROUTE["GET /dashboard"]
@@ -87,7 +89,7 @@ def situation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Situation]:
         # Otherwise the driver would learn the server's own address from it, and use that.
         portal = _portal(f"mongodb://127.0.0.1:{cable.port}/?retryWrites=false&directConnection=true", folder)
         portal.start()
-        limits = httpx.Limits(max_connections=100, max_keepalive_connections=0)
+        limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=0)
         with httpx.Client(base_url=portal.base_url, limits=limits, timeout=30, cookies=forgetful) as http:
             yield Situation(portal, server, cable, http)
         portal.stop()
@@ -98,7 +100,7 @@ def situation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Situation]:
 def _portal(uri: str, folder: Path) -> Portal:
     """With this process's keys and name, so that credentials made here count there."""
     ours = {"DATA_DIR": str(settings.DATA_DIR), "SITE_URL": settings.SITE_URL, "ALLOWED_HOSTS": "127.0.0.1"}
-    return Portal(uri=uri, database=DATABASE, folder=folder / "portal", settings={**ours, "WEB_THREADS": "50"})
+    return Portal(uri=uri, database=DATABASE, folder=folder / "portal", settings={**ours, "WEB_THREADS": str(AT_ONCE)})
 
 
 @dataclass(frozen=True)
