@@ -9,6 +9,7 @@ from bson import ObjectId
 from django.http import HttpResponse
 
 from accounts import links, recovery, service
+from accounts.api_keys import service as api_keys
 from accounts.tokens import now
 from orgportal import database
 from orgportal.errors import PortalError
@@ -22,6 +23,7 @@ from tests.accounts.cast import (
     by_cookie,
     by_token,
     change_account,
+    somebody,
     stored_account,
     tokens_of,
 )
@@ -161,12 +163,15 @@ def test_a_link_of_another_kind_resets_nothing(alice: ObjectId) -> None:
     assert refused(address.rsplit("/", 1)[1]) == "invalid_link"
 
 
-def test_a_reset_ends_every_session_and_token_at_the_next_request(alice: ObjectId) -> None:
+def test_a_reset_ends_every_session_token_and_key_at_the_next_request(alice: ObjectId) -> None:
     cookies, pairs = [a_session(ALICE) for _ in range(3)], [tokens_of(ALICE) for _ in range(3)]
+    key = api_keys.make_key(principal=somebody(cookies[0]), name="CI", scopes=["organization"]).text
     assert all(by_cookie(cookie) for cookie in cookies)
+    assert api_keys.principal_with(key) is not None
     recovery.reset(token=a_reset_token(alice), password=NEW_PASSWORD)
     assert [by_cookie(cookie) for cookie in cookies] == [None] * 3
     assert [by_token(pair.access_token) for pair in pairs] == [None] * 3
+    assert api_keys.principal_with(key) is None
     for pair in pairs:
         with pytest.raises(PortalError):
             service.refresh_tokens(refresh_token=pair.refresh_token)
