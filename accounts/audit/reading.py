@@ -18,7 +18,7 @@ from orgportal.database import Document
 from orgportal.errors import invalid
 
 WINDOW = 250
-LOOKED_AT = 5000
+LOOKED_AT = 2000
 LONGEST_FILTER = 300
 # Processes do not agree on the time to the second, and refusals are written a minute late.
 SKEW = timedelta(minutes=10)

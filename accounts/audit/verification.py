@@ -156,7 +156,7 @@ def _stray(chain: Chain, entries: int) -> bool:
     """Whether some entry of the organization is at none of its places; one being written now is at the next."""
     for row in database.collection(ENTRIES).find({"org_id": chain}, {"seq": 1}):
         seq = row.get("seq")
-        if row["_id"] != entry_id(chain, seq) or not isinstance(seq, int):
+        if not isinstance(seq, int) or row["_id"] != entry_id(chain, seq):
             return True
         if seq > entries and not _follows(chain, entries, seq):
             return True

@@ -74,7 +74,7 @@ def _entry(row: Document) -> Entry:
         id=row["id"],
         at=row["at"],
         action=row["action"],
-        phrase=PHRASES.get(row["action"], row["action"]),
+        phrase=PHRASES.get(row["action"]) or str(row["action"]),
         result=row["result"],
         actor_kind=row["actor"]["kind"],
         actor_id=row["actor"]["id"],

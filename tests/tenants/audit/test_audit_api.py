@@ -1,5 +1,6 @@
 """The audit over the API: who may see it, what it holds, how it is looked through and exported."""
 
+import hashlib
 import json
 from datetime import timedelta
 from typing import Any
@@ -216,7 +217,7 @@ def test_a_rewritten_history_does_not_pass_for_the_earlier_one(owner: Script, tm
     for entry in rewritten[1:-1]:
         entry["previous"], entry["actor"]["name"] = previous, "somebody@else.example"
         content = {name: value for name, value in entry.items() if name not in {"hash", "mac"}}
-        entry["hash"] = previous = offline.hashlib.sha256(offline.canonical(content)).hexdigest()
+        entry["hash"] = previous = hashlib.sha256(offline.canonical(content)).hexdigest()
     rewritten[-1]["last_hash"] = previous
     path = tmp_path / "rewritten.ndjson"
     path.write_text("".join(json.dumps(one) + "\n" for one in rewritten))

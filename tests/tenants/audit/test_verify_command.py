@@ -9,8 +9,6 @@ from django.core.management import CommandError, call_command
 from orgportal import database
 from tests.scripts import log_in, sign_up
 
-pytestmark = pytest.mark.usefixtures("clean_database")
-
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     call_command("verify_audit", *arguments, no_color=True)
@@ -18,7 +16,7 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 
 @pytest.fixture(autouse=True)
-def acme() -> str:
+def acme(clean_database: None) -> str:
     """Acme with two entries, Beta with one, the portal with the beginnings of both."""
     org_id: str = sign_up("Acme", slug="acme")["organization"]["id"]
     log_in("owner@acme.example")
