@@ -73,7 +73,7 @@ def leave(request: HttpRequest, response: HttpResponse, org: SlugInPath) -> Stat
     openapi_extra=headers_of(answers={200: ("ETag",)}),
 )
 def get_member(request: HttpRequest, response: HttpResponse, org: SlugInPath, account_id: IdInPath) -> Member:
-    """One member. Scope `members`."""
+    """One member, with the `ETag` that a change can name in `If-Match`. Scope `members`."""
     principal = allowed(request, action="members.see", slug=org)
     member = service.get_member(org_id=_organization(principal), account_id=object_id(account_id))
     response["ETag"] = etag_of(member)

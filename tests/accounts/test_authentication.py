@@ -208,7 +208,9 @@ def test_a_cleared_cookie_is_empty_and_gone_at_once() -> None:
     response = HttpResponse()
     set_session_cookie(response, "x" * 43)
     assert response.cookies["orgportal_session"].value == "x" * 43
-    assert response.cookies["orgportal_session"]["max-age"] == 7 * 86400
+    assert response.cookies["orgportal_session"]["max-age"] == ""
+    set_session_cookie(response, "r." + "x" * 43)
+    assert response.cookies["orgportal_session"]["max-age"] == 30 * 86400
     clear_session_cookie(response)
     assert response.cookies["orgportal_session"].value == ""
     assert response.cookies["orgportal_session"]["max-age"] == 0

@@ -15,7 +15,7 @@ Every member of an organization has one role in it; each role may do what the on
 role as well, at most that of the member who made it, and does only what its scopes name. Nobody gives a role above
 their own, nobody raises their own, an admin changes no owner, and an organization always has an owner.
 
-This page is made by `manage.py roles --write-docs` from `ACTIONS` in `accounts/roles.py`. The same table is what the
+This page is made by `manage.py roles --write-docs` from the table in `accounts/roles.py`. The same table is what the
 authorization test (`tests/wire/test_authorization.py`) holds every page and every endpoint against.
 """
 

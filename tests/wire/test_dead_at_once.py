@@ -1,0 +1,174 @@
+"""What must die is dead at the next request, in every process: two workers of a real portal, asked side by side.
+
+The same acts in one process stand in tests/accounts/ (test_api_keys, test_membership, test_session_list).
+"""
+
+import http.client
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.portals import Portal
+from tests.scripts import PASSWORD
+
+pytestmark = [pytest.mark.long, pytest.mark.chaos]
+
+PROBES = 60
+AT_ONCE = 8
+
+
+class Live:
+    """A portal of two workers, and one organization in it with an owner, a second owner, and an admin to act upon."""
+
+    def __init__(self, portal: Portal, name: str) -> None:
+        self.portal = portal
+        self.slug = name
+        self.owner = self.sign_up(name)
+        self.victim_email = f"victim@{name.replace('_', '-')}.example"
+        self.victim_id = self.sign_up_elsewhere(self.victim_email)
+        self.join(self.victim_email, "admin")
+        self.victim = self.log_in(self.victim_email)
+
+    def call(self, method: str, path: str, token: str = "", body: Any = None) -> tuple[int, Any]:
+        """One call on a connection of its own, so that any worker may take it."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.portal.port, timeout=30)
+        headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            answer = connection.getresponse()
+            content = answer.read()
+            return answer.status, json.loads(content) if content else None
+        finally:
+            connection.close()
+
+    def sign_up(self, name: str) -> str:
+        email = f"owner@{name.replace('_', '-')}.example"
+        status, _ = self.call("POST", "/api/v1/orgs", "", self._new(name, email))
+        assert status == 201
+        return self.log_in(email)
+
+    def sign_up_elsewhere(self, email: str) -> str:
+        status, created = self.call("POST", "/api/v1/orgs", "", self._new(f"{self.slug}_victims", email))
+        assert status == 201
+        return str(created["admin"]["id"])
+
+    def _new(self, name: str, email: str) -> dict[str, str]:
+        return {"organization_name": name, "slug": name, "email": email, "password": PASSWORD}
+
+    def join(self, email: str, role: str) -> None:
+        with self.portal.mongo() as client:
+            master = client[self.portal.database]
+            organization = master.organizations.find_one({"slug": self.slug})
+            assert organization is not None
+            place = {"org_id": organization["_id"], "role": role, "joined_at": datetime.now(timezone.utc)}
+            master.accounts.update_one({"email": email}, {"$push": {"memberships": place}})
+
+    def log_in(self, email: str) -> str:
+        body = {"email": email, "password": PASSWORD, "org": self.slug}
+        status, tokens = self.call("POST", "/api/v1/auth/login", "", body)
+        assert status == 200, tokens
+        return str(tokens["access_token"])
+
+    def key(self, token: str) -> dict[str, Any]:
+        body = {"name": "Job", "scopes": ["organization", "members"]}
+        status, made = self.call("POST", f"/api/v1/orgs/{self.slug}/keys", token, body)
+        assert status == 201, made
+        return dict(made)
+
+    def probe(self, token: str, path: str = "") -> Counter[int]:
+        """The statuses of many calls side by side; fails unless every worker had a share in them."""
+        before = self._work_done()
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            calls = [pool.submit(self.call, "GET", path or f"/api/v1/orgs/{self.slug}", token) for _ in range(PROBES)]
+            statuses = Counter(call.result()[0] for call in calls)
+        after = self._work_done()
+        assert len(after) == 2
+        assert all(after[pid] > before[pid] for pid in after), (before, after)
+        return statuses
+
+    def _work_done(self) -> dict[int, int]:
+        """Processor time that each worker of gunicorn has used, in ticks."""
+        master = self.portal.pid("web")
+        workers = Path(f"/proc/{master}/task/{master}/children").read_text(encoding="ascii").split()
+        fields = {int(pid): Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1] for pid in workers}
+        return {pid: sum(map(int, stat.split()[11:13])) for pid, stat in fields.items()}
+
+
+@pytest.fixture(scope="module")
+def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    portal = Portal(
+        uri=os.environ["TEST_MONGODB_URI"],
+        database=f"dead_at_once_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}",
+        folder=tmp_path_factory.mktemp("two-workers"),
+        settings={"WEB_WORKERS": "2"},
+    )
+    with portal.mongo() as client:
+        client.drop_database(portal.database)
+    portal.start()
+    yield portal
+    portal.stop()
+
+
+def revoke_key(live: Live) -> tuple[str, Callable[[], tuple[int, Any]]]:
+    made = live.key(live.owner)
+    return made["key"], lambda: live.call("DELETE", f"/api/v1/orgs/{live.slug}/keys/{made['id']}", live.owner)
+
+
+def remove_member(live: Live) -> tuple[str, Callable[[], tuple[int, Any]]]:
+    return live.victim, lambda: _remove(live)
+
+
+def remove_member_with_key(live: Live) -> tuple[str, Callable[[], tuple[int, Any]]]:
+    return live.key(live.victim)["key"], lambda: _remove(live)
+
+
+def leave(live: Live) -> tuple[str, Callable[[], tuple[int, Any]]]:
+    return live.victim, lambda: live.call("POST", f"/api/v1/orgs/{live.slug}/members/leave", live.victim)
+
+
+def end_session(live: Live) -> tuple[str, Callable[[], tuple[int, Any]]]:
+    other = live.log_in(live.victim_email)
+    _, listed = live.call("GET", "/api/v1/auth/sessions", other)
+    lost = next(one for one in listed["items"] if not one["is_current"])
+    return live.victim, lambda: live.call("DELETE", f"/api/v1/auth/sessions/{lost['id']}", other)
+
+
+def end_others(live: Live) -> tuple[str, Callable[[], tuple[int, Any]]]:
+    other = live.log_in(live.victim_email)
+    return live.victim, lambda: live.call("DELETE", "/api/v1/auth/sessions", other)
+
+
+def _remove(live: Live) -> tuple[int, Any]:
+    return live.call("DELETE", f"/api/v1/orgs/{live.slug}/members/{live.victim_id}", live.owner)
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [revoke_key, remove_member, remove_member_with_key, leave, end_session, end_others],
+    ids=lambda f: f.__name__,
+)
+def test_what_ends_is_refused_by_every_worker(
+    two_workers: Portal, begin: Callable[[Live], tuple[str, Callable[[], tuple[int, Any]]]]
+) -> None:
+    live = Live(two_workers, f"dead_{begin.__name__}")
+    credential, end = begin(live)
+    assert live.probe(credential) == {200: PROBES}
+    status, answer = end()
+    assert status in {200, 204}, answer
+    assert live.probe(credential) == {401: PROBES}
+
+
+def test_a_lower_role_counts_in_every_worker(two_workers: Portal) -> None:
+    live = Live(two_workers, "dead_role")
+    path = f"/api/v1/orgs/{live.slug}/keys"
+    assert live.probe(live.victim, path) == {200: PROBES}
+    target = f"/api/v1/orgs/{live.slug}/members/{live.victim_id}"
+    assert live.call("PATCH", target, live.owner, {"role": "viewer"})[0] == 200
+    assert live.probe(live.victim, path) == {403: PROBES}
