@@ -18,6 +18,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("audit.torn", "The chain was found damaged, and went on"),
     Action("audit.exported", "The audit was exported"),
     # The keys of the portal
+    Action("keys.resealed", "Sealed second factors with the key in use"),
     Action("keys.rotated", "Made a new key of the portal"),
     Action("keys.forgotten", "Ended the earlier keys of the portal"),
     # Logging in and out

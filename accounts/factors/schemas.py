@@ -11,9 +11,7 @@ from orgportal.conventions.schemas import OMITTABLE, Input
 
 Code = Annotated[
     str,
-    Field(
-        max_length=MAX_TYPED, description="A code of the app, or a recovery code.", examples=["492039"]
-    ),
+    Field(max_length=MAX_TYPED, description="A code of the app, or a recovery code.", examples=["492039"]),
 ]
 
 

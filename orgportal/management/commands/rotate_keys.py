@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import audit, signing
+from accounts.factors import codes
 from orgportal import embedded, rotation, secrets_store
 
 WHICH = {"signing": "JWT_PRIVATE_KEY", "secret": "SECRET_KEY", "audit": "AUDIT_KEY"}
@@ -25,7 +26,7 @@ NEXT_STEPS = {
     "SECRET_KEY": (
         "Add the new key to SECRET_KEY_FALLBACKS in every process, and restart them one after another.",
         "When all of them know it: set SECRET_KEY to it, put the old one into SECRET_KEY_FALLBACKS, and restart again.",
-        "Keep the old one there: second factors stay sealed with it until their owners log in the next time.",
+        "Run `manage.py reseal`, which seals second factors with the new one, then take the old one out.",
     ),
     "AUDIT_KEY": (
         "Add the new key to AUDIT_KEY_FALLBACKS in every process, and restart them one after another.",
@@ -98,6 +99,8 @@ class Command(BaseCommand):
             self.stdout.write("The ones before are accepted until `rotate_keys --forget-earlier`.")
 
     def _forget(self, name: str) -> None:
+        if name == "SECRET_KEY":
+            self.stdout.write(f"{codes.reseal_all()} second factors were sealed anew.")
         ended = rotation.forget_earlier(settings.ROTATING[name])
         self.stdout.write(f"{ended} other {'key is' if ended == 1 else 'keys are'} not accepted any more.")
 

@@ -2,10 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.core.management import call_command
 
 from accounts import api_keys, login, sealing
 from accounts import service as accounts
@@ -291,3 +293,14 @@ def test_it_outlives_a_new_secret_key_and_is_sealed_anew_by_its_next_use(
 def test_one_whose_key_is_lost_opens_for_nobody(factor: Factor, settings: LazySettings) -> None:
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "a later secret key " * 4, []
     assert (refused(log_in, otp="000000").status, refused(log_in, otp=None).code) == (503, "otp_required")
+
+
+def test_the_operator_seals_all_anew_before_an_earlier_key_goes(factor: Factor, settings: LazySettings) -> None:
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "a later secret key " * 4, [settings.SECRET_KEY]
+    told = StringIO()
+    call_command("reseal", stdout=told)
+    assert told.getvalue() == "1 second factors were sealed anew.\n"
+    settings.SECRET_KEY_FALLBACKS = []
+    assert codes.reseal_all() == 0
+    assert log_in(factor.app.code()).email == ALICE
+    assert log_in(factor.recovery_codes[0]).email == ALICE

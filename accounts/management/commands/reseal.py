@@ -1,0 +1,25 @@
+"""`manage.py reseal`: what an earlier SECRET_KEY had sealed is sealed with the one in use."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from accounts import audit
+from accounts.factors import codes
+from orgportal import embedded
+
+
+class Command(BaseCommand):
+    """Afterwards no second factor needs an earlier key any more."""
+
+    help = "Seal second factors with the SECRET_KEY in use, before an earlier one is taken out of the fallbacks."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with (
+            embedded.available(),
+            audit.act(
+                action="keys.resealed", org_ids=[audit.PORTAL], actor=audit.OPERATOR, target="setting:SECRET_KEY"
+            ),
+        ):
+            count = codes.reseal_all()
+        self.stdout.write(f"{count} second factors were sealed anew.")
