@@ -14,7 +14,7 @@ MISSING = object()
 def rank(value: Any) -> int:
     """The place of a value's type in the comparison order."""
     if isinstance(value, bool):
-        return 8
+        return 7
     for place, kinds in enumerate(
         (type(None), (int, float, Decimal128), str, dict, list, (bytes, Binary), ObjectId, (), datetime)
     ):
@@ -72,8 +72,8 @@ def reached(value: Any, path: Sequence[str]) -> Iterator[Any]:
     elif isinstance(value, dict):
         yield from reached(value[path[0]], path[1:]) if path[0] in value else iter([MISSING])
     elif isinstance(value, list):
-        if path[0].isdigit() and int(path[0]) < len(value):
-            yield from reached(value[int(path[0])], path[1:])
+        if path[0].isdigit():
+            yield from reached(value[int(path[0])], path[1:]) if int(path[0]) < len(value) else [MISSING]
         for element in value:
             if isinstance(element, dict):
                 yield from reached(element, path)
@@ -159,7 +159,7 @@ EMPTY = object()
 
 def _with_empty(one: Any, other: Any) -> int:
     """An empty array comes before everything."""
-    if EMPTY in (one, other) if not isinstance(one, list) and not isinstance(other, list) else False:
+    if one is EMPTY or other is EMPTY:
         return (one is not EMPTY) - (other is not EMPTY)
     return compare(one, other)
 
