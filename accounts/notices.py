@@ -14,7 +14,7 @@ from bson import ObjectId
 from accounts.agents import family_of
 from accounts.documents import ACCOUNTS
 from accounts.mail import queue
-from accounts.mail.queue import Letter
+from accounts.mail.letters import Letter
 from accounts.mail.writing import Message, harmless
 from accounts.roles import Role
 from accounts.tokens import now

@@ -14,7 +14,7 @@ from accounts.addresses import normalise_email
 from accounts.documents import ACCOUNTS
 from accounts.links import Link
 from accounts.mail import queue
-from accounts.mail.queue import Letter
+from accounts.mail.letters import Letter
 from accounts.mail.writing import Message, Pointless, harmless
 from accounts.password_rules import length_note, rules_for
 from accounts.tokens import now

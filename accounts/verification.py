@@ -13,7 +13,7 @@ from django.conf import settings
 from accounts import audit, links, throttle
 from accounts.documents import ACCOUNTS
 from accounts.mail import queue
-from accounts.mail.queue import Letter
+from accounts.mail.letters import Letter
 from accounts.mail.writing import Message, Pointless, harmless
 from accounts.principal import Principal
 from accounts.tokens import now

@@ -22,7 +22,7 @@ from accounts.invitations.documents import (
     unless_being_accepted,
 )
 from accounts.mail import queue
-from accounts.mail.queue import Letter
+from accounts.mail.letters import Letter
 from accounts.mail.writing import Message, Pointless, harmless
 from accounts.principal import Principal
 from accounts.roles import Role

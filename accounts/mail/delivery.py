@@ -18,7 +18,7 @@ from pymongo.errors import PyMongoError
 from accounts.mail import outbox, queue
 from accounts.mail.carrier import Carrier, NotTaken, Unreachable
 from accounts.mail.kinds import COMPOSERS
-from accounts.mail.queue import Entry
+from accounts.mail.letters import Entry
 from accounts.mail.writing import Pointless, written
 from orgportal import database
 

@@ -6,7 +6,8 @@ from bson import ObjectId
 from django.conf import settings
 from pymongo import DESCENDING
 
-from accounts.mail.queue import FAILED, KEPT, MAIL, STATUSES, WAITING, Entry, entry_from
+from accounts.mail.letters import Entry, entry_from
+from accounts.mail.queue import FAILED, KEPT, MAIL, STATUSES, WAITING
 from accounts.tokens import now
 from orgportal import database
 

@@ -7,14 +7,11 @@ lies in the queue, a request spends one insert on a mail, and what has become po
 need nothing any more have none. Every transition is a compare-and-set on `holder`.
 """
 
-import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 from bson import ObjectId
@@ -22,6 +19,7 @@ from django.conf import settings
 from pymongo import ASCENDING, IndexModel
 from pymongo.errors import PyMongoError
 
+from accounts.mail.letters import Entry, Letter, entry_from, mail_domain
 from accounts.tokens import now
 from orgportal import database
 from orgportal.database import Document
@@ -48,37 +46,8 @@ MAX_PROBLEM = 300
 # Both bounds, because the embedded database scans the collection for a range with only one.
 LONG_AGO = datetime(2000, 1, 1, tzinfo=timezone.utc)
 
-_HOST_NAME = re.compile(r"(?=.*[a-z])[a-z0-9.-]+", re.ASCII)
 _random = secrets.SystemRandom()
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class Letter:
-    """What is to be told to one address. `account_id`: dropped when that account is gone; `until`: pointless later."""
-
-    kind: str
-    to: str
-    context: Mapping[str, Any] = field(default_factory=dict)
-    account_id: ObjectId | None = None
-    org_id: ObjectId | None = None
-    until: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A letter in the queue, as it was read."""
-
-    id: ObjectId
-    letter: Letter
-    message_id: str
-    status: str
-    attempts: int
-    holder: str
-    created_at: datetime
-    give_up_at: datetime
-    problem: str = ""
-    sent_at: datetime | None = None
 
 
 def add(letters: Iterable[Letter]) -> list[ObjectId]:
@@ -145,12 +114,6 @@ def _row(letter: Letter, due_at: datetime) -> Document:
         "created_at": moment,
         "expires_at": max(give_up_at, due_at) + KEPT,
     }
-
-
-def mail_domain() -> str:
-    """The domain that the portal's mails are from: the host of SITE_URL, or `localhost` where that is an address."""
-    host = str(urlsplit(settings.SITE_URL).hostname)
-    return host if _HOST_NAME.fullmatch(host) else "localhost"
 
 
 def claim(*, lease: timedelta) -> Entry | None:
@@ -243,27 +206,3 @@ def _step(entry: Entry, fields: Mapping[str, Any], *, done: bool = False) -> boo
     if done:
         change["$unset"] = {"due_at": ""}
     return database.collection(MAIL).update_one({"_id": entry.id, "holder": entry.holder}, change).matched_count == 1
-
-
-def entry_from(row: Mapping[str, Any]) -> Entry:
-    """The entry of a stored document."""
-    letter = Letter(
-        kind=row["kind"],
-        to=row["to"],
-        context=row["context"],
-        account_id=row["account_id"],
-        org_id=row["org_id"],
-        until=row["until"],
-    )
-    return Entry(
-        id=row["_id"],
-        letter=letter,
-        message_id=row["message_id"],
-        status=row["status"],
-        attempts=row["attempts"],
-        holder=row["holder"],
-        created_at=row["created_at"],
-        give_up_at=row["give_up_at"],
-        problem=row["problem"],
-        sent_at=row.get("sent_at"),
-    )

@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 
 from accounts.directory import directory
 from accounts.documents import ACCOUNTS
-from accounts.mail.queue import Entry, Letter, mail_domain
+from accounts.mail.letters import Entry, Letter, mail_domain
 from accounts.tokens import now
 from orgportal import database
 

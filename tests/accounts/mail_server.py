@@ -2,6 +2,7 @@
 
 import asyncio
 import email
+import logging
 import random
 import re
 import threading
@@ -15,6 +16,8 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from tests.servers import free_port
 
+# It would tell of every line that is spoken.
+logging.getLogger("mail.log").setLevel(logging.WARNING)
 LINK = re.compile(r"https?://[^\s<>\"]+")
 
 

@@ -14,7 +14,8 @@ from pymongo.errors import AutoReconnect
 from accounts import notices
 from accounts.mail import overview, queue
 from accounts.mail.delivery import Delivering
-from accounts.mail.queue import DROPPED, FAILED, SENT, WAITING, Letter
+from accounts.mail.letters import Entry, Letter
+from accounts.mail.queue import DROPPED, FAILED, SENT, WAITING
 from accounts.tokens import now
 from orgportal import database
 from orgportal.errors import PortalError
@@ -252,7 +253,7 @@ def test_what_was_sent_while_the_database_was_away_is_marked_later_and_not_sent_
     queue.add([a_notice()])
     worker = Delivering()
 
-    def away(entry: queue.Entry) -> bool:
+    def away(entry: Entry) -> bool:
         raise AutoReconnect("away")
 
     with monkeypatch.context() as patched:
