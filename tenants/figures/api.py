@@ -28,7 +28,7 @@ def _access(request: HttpRequest, org: str, action: str) -> Access:
     response={200: Growth, **problems(401, 403, 404)},
 )
 def get_figures(request: HttpRequest, org: Slug) -> Growth:
-    """Records and bytes over the last weeks."""
+    """Records and bytes over the last eight weeks: a sample a day, and what there is now."""
     return Growth.of(service.growth(access=_access(request, org, "organization.see")))
 
 

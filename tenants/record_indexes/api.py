@@ -70,7 +70,7 @@ def add_index(request: HttpRequest, response: HttpResponse, body: NewIndex, org:
     response={200: Index, **problems(401, 403, 404)},
 )
 def get_index(request: HttpRequest, org: Slug, index_id: IndexId) -> Index:
-    """One index, and how far it is."""
+    """One index: how far it is, and its size and use where the database tells them."""
     return Index.of(service.get_index(access=_access(request, org, "indexes.see"), id=index_id))
 
 
