@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from accounts import signing
 from accounts.signing import jwks
-from orgportal import rotation, secret_keys
+from orgportal import rotation, secret_keys, secrets_store
 from orgportal.conventions.cursors import place_before, read_place
 from orgportal.errors import PortalError
 from tests.accounts.cast import a_session as a_cookie
@@ -190,3 +190,40 @@ def test_an_unknown_key_is_refused(local: Any) -> None:
 def test_a_negative_overlap_is_refused(local: Any) -> None:
     with pytest.raises(CommandError):
         call_command("rotate_keys", overlap=-1)
+
+
+@pytest.fixture
+def two_releases(settings: Any, clean_database: None) -> Any:
+    """Switches between processes that have not, and that have been restarted with the new keys; both know both."""
+    old = {"SECRET_KEY": settings.SECRET_KEY, "JWT_PRIVATE_KEY": settings.JWT_PRIVATE_KEY}
+    new = {"SECRET_KEY": secrets_store.new_secret(), "JWT_PRIVATE_KEY": secrets_store.new_signing_key()}
+    settings.ROTATING = {}
+
+    def switch(*, to_new: bool) -> None:
+        mine, others = (new, old) if to_new else (old, new)
+        settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = mine["SECRET_KEY"], [others["SECRET_KEY"]]
+        settings.JWT_PRIVATE_KEY = mine["JWT_PRIVATE_KEY"]
+        settings.JWT_RETIRED_KEYS = signing.public_pem(others["JWT_PRIVATE_KEY"])
+
+    return switch
+
+
+@pytest.mark.parametrize("first_new", [False, True], ids=["old then new", "new then old"])
+def test_processes_before_and_after_a_restart_accept_what_the_others_gave_out(
+    two_releases: Any, first_new: bool
+) -> None:
+    an_account(ALICE, an_organization("acme"))
+    body = {"organization_name": "Beta", "email": "b@example.org", "password": "a long walk on the beach"}
+    two_releases(to_new=first_new)
+    token, cookie, cursor = tokens_of(ALICE).access_token, a_cookie(ALICE), place_before(7, listing="x")
+    first = Script().post("/api/v1/orgs", body, Idempotency_Key="one")
+
+    two_releases(to_new=not first_new)
+
+    assert by_token(token) is not None
+    assert by_cookie(cookie) is not None
+    assert read_place(cursor, listing="x") == 7
+    again = Script().post("/api/v1/orgs", body, Idempotency_Key="one")
+    assert (again["Idempotent-Replayed"], body_of(again)) == ("true", body_of(first))
+    assert json_part(tokens_of(ALICE).access_token, 0)["kid"] != json_part(token, 0)["kid"]
+    assert len(jwks()["keys"]) == 2
