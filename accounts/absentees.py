@@ -15,7 +15,9 @@ from orgportal import database
 def principal_of_absentee(*, account_id: ObjectId, organization: OrganizationFacts) -> Principal | None:
     """The account with the role that it has in the organization now; None when it does not belong to it any more."""
     read_at = time.monotonic()
-    row = database.collection(ACCOUNTS).find_one({"_id": account_id, "memberships.org_id": organization.id})
+    wanted = {"_id": account_id, "memberships.org_id": organization.id}
+    found = {"email": 1, "memberships": 1, "second_factor": 1}
+    row = database.collection(ACCOUNTS).find_one(wanted, found)
     if row is None:
         return None
     memberships = tuple(Membership(one["org_id"], Role(one["role"])) for one in row["memberships"])
@@ -29,4 +31,5 @@ def principal_of_absentee(*, account_id: ObjectId, organization: OrganizationFac
         role=next(one.role for one in memberships if one.org_id == organization.id),
         read_at=read_at,
         scopes=ALL_SCOPES,
+        has_second_factor="second_factor" in row,
     )

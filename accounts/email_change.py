@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.conf import settings
 from pymongo.errors import DuplicateKeyError
 
-from accounts import audit, links, notices, passwords
+from accounts import audit, guessing, links, notices, passwords, sudo
 from accounts.addresses import normalise_email
 from accounts.documents import ACCOUNTS
 from accounts.links import Link
@@ -25,17 +25,23 @@ def request(*, principal: Principal, email: str, password: str) -> str:
     """Send a link to the new address and return it as it will be kept; nothing has changed yet.
 
     Raises PortalError 422 for the address, or (path `password`) unless it is the account's, 403 for a caller without
-    a browser session, 409 `email_taken`, 429 when too many passwords are checked at once.
+    a browser session, 409 `email_taken`, 403 `sudo_required` for an account with a second factor, 429 after
+    too many guesses, or when too many passwords are checked at once.
     """
     if principal.method != "session":
         raise forbidden()
+    if principal.has_second_factor:
+        # The form takes the password alone.
+        sudo.require_recent(principal)
     address = normalise_email(email)
     accounts = database.collection(ACCOUNTS)
     account = accounts.find_one({"_id": principal.account_id}, {"password": 1, "email": 1, "generation": 1})
     if account is None:
         raise unauthenticated()
-    if not isinstance(password, str) or not passwords.verify(password, account["password"]):
+    attempt = guessing.confirmation_attempt(account_id=principal.account_id)
+    if not isinstance(password, str) or not passwords.verify(password, account["password"], count=attempt.count):
         raise invalid("password", "This is not your password.")
+    attempt.forgive()
     if address == account["email"]:
         raise invalid("email", "This is your address already.")
     if accounts.find_one({"email": address}, {"_id": 1}) is not None:

@@ -9,6 +9,7 @@ from pymongo.errors import DuplicateKeyError
 from accounts import api_keys, audit, links, passwords, sessions
 from accounts.addresses import normalise_email
 from accounts.documents import ACCOUNTS, AccountDocument, new_document
+from accounts.factors import pending
 from accounts.invitations import documents as invitations
 from accounts.roles import Role
 from accounts.texts import clean_line
@@ -149,6 +150,7 @@ def forget_account(*, account_id: ObjectId) -> int:
     """Remove what hangs on an account that is gone; safe to repeat. How many sessions there were."""
     api_keys.revoke_all_of_account(account_id)
     links.revoke_all_of_account(account_id)
+    pending.forget_account(account_id)
     return sessions.end_all_of_account(account_id)
 
 

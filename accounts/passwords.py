@@ -44,9 +44,12 @@ def hash_password(password: str) -> str:
         return _hash(password)
 
 
-def verify(password: str, encoded: str | None) -> bool:
-    """Whether the password is the one of the hash; costs the same for no hash at all, and for any text."""
-    matches, _ = verify_and_upgrade(password, encoded)
+def verify(password: str, encoded: str | None, *, count: Callable[[], None] | None = None) -> bool:
+    """Whether the password is the one of the hash; costs the same for no hash at all, and for any text.
+
+    `count` and what it raises as in `verify_and_upgrade`.
+    """
+    matches, _ = verify_and_upgrade(password, encoded, count=count)
     return matches
 
 

@@ -250,7 +250,7 @@ def change_password(*, principal: Principal, current: str, new: str, words: Iter
     rules = password_rules(principal=principal, name=account.get("name", ""))
     passwords.check_password_policy(new, (*words, *rules.words), minimum=rules.minimum)
     attempt = guessing.confirmation_attempt(account_id=principal.account_id)
-    if not passwords.verify_and_upgrade(current, account["password"], count=attempt.count)[0]:
+    if not passwords.verify(current, account["password"], count=attempt.count):
         raise invalid("current", "This is not your current password.")
     attempt.forgive()
     hashed = passwords.hash_password(new)

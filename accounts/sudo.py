@@ -59,8 +59,7 @@ def confirm(*, principal: Principal, password: str, otp: str | None = None) -> d
     if account is None:
         raise unauthenticated()
     attempt = guessing.confirmation_attempt(account_id=principal.account_id)
-    matches, _ = passwords.verify_and_upgrade(password, account["password"], count=attempt.count)
-    if not matches:
+    if not passwords.verify(password, account["password"], count=attempt.count):
         raise _failed(principal, "password", "This is not your password.")
     if codes.is_on(account):
         _confirm_code(principal, account, otp)

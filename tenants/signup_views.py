@@ -7,6 +7,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import service as accounts
 from accounts.authentication import principal_of, require_principal
+from accounts.cookies import remember_device
 from accounts.views import start_session
 from orgportal.errors import PortalError
 from orgportal.form_pages import show_form, show_refusal
@@ -56,6 +57,7 @@ def _sign_up(request: HttpRequest, form: SignupForm) -> HttpResponse:
     messages.success(request, f"{organization.name} is ready.")
     response = redirect("dashboard")
     start_session(request, response, accounts.open_session(logged_in=logged_in))
+    remember_device(request, response, email=logged_in.email)
     return response
 
 
