@@ -14,7 +14,9 @@ from orgportal.errors import InputError, PortalError
 from tests.visitors import text_of
 
 ROOT = Path(settings.BASE_DIR)
-TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
+# Mails are no pages: no policy of ours holds for them, and mail programs know no style sheets but inline ones.
+MAILS = ROOT / "templates" / "mail"
+TEMPLATES = sorted(path for path in (ROOT / "templates").rglob("*.html") if MAILS not in path.parents)
 VENDOR = ROOT / "static" / "vendor"
 
 
