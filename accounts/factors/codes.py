@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from bson import Binary, ObjectId
+from bson import ObjectId
 
 from accounts import sealing
 from accounts.documents import ACCOUNTS
@@ -67,9 +67,9 @@ def use_up(code: RightCode) -> bool:
     return outcome.matched_count == 1
 
 
-def seal_secret(secret: str, account_id: ObjectId) -> Binary:
+def seal_secret(secret: str, account_id: ObjectId) -> bytes:
     """The app's secret as it is stored."""
-    return Binary(sealing.seal(secret.encode(), purpose=PURPOSE, owner=str(account_id)))
+    return sealing.seal(secret.encode(), purpose=PURPOSE, owner=str(account_id))
 
 
 def open_secret(sealed: bytes, account_id: ObjectId) -> str:

@@ -1,5 +1,7 @@
 """Pages of the second factor: the second step of a login, setting it up, recovery codes, the password again."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -99,7 +101,7 @@ def second_factor_setup(request: HttpRequest) -> HttpResponse:
     if setup is None:
         return redirect("account_security")
     # Only geometry of our own making is in it.
-    context = {"key": totp.in_groups(setup.secret), "qr_code": mark_safe(totp.qr_code(setup.address))}  # noqa: S308
+    context: dict[str, Any] = {"key": totp.in_groups(setup.secret), "qr_code": mark_safe(totp.qr_code(setup.address))}  # noqa: S308
     form = SetupForm(request.POST if request.method == "POST" else None)
     if not form.is_bound or not form.is_valid():
         return show_form(request, SETUP_TEMPLATE, form, **context)

@@ -51,7 +51,7 @@ class PolicyForm(forms.Form):
         min_value=0,
         max_value=LONGEST_GRACE_DAYS,
         help_text="From today. After that, members without one can do nothing here but set theirs up; API keys that "
-        f"they made stop working. {DEFAULT_GRACE_DAYS} when left empty.",
+        f"they made stop working. Empty: {DEFAULT_GRACE_DAYS} days, or the date that is set already.",
     )
     rev = forms.IntegerField(widget=forms.HiddenInput)
 

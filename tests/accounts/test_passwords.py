@@ -240,3 +240,10 @@ class TestChange:
             service.change_password(principal=principal, current=PASSWORD, new=NEW_PASSWORD, words=())
         assert refused.value.status == 401
         assert stored_sessions() == []
+
+
+def test_a_shorter_or_longer_minimum_is_the_callers_to_say() -> None:
+    check_password_policy("rust tin fog", minimum=8)
+    with pytest.raises(PortalError) as refused:
+        check_password_policy("tall ladders rust slowly", minimum=30)
+    assert "at least 30" in refused.value.errors[0].message
