@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.core.validators import ProhibitNullCharactersValidator
 
-from accounts.passwords import MAX_LENGTH, MIN_LENGTH
+from accounts.passwords import MAX_LENGTH
 from orgportal.errors import PortalError
 
 MAX_EMAIL = 254
@@ -52,12 +52,14 @@ class PasswordChangeForm(forms.Form):
     """The password now in force, and the new one twice."""
 
     current = PasswordField(autocomplete="current-password", label="Current password")
-    password = PasswordField(
-        autocomplete="new-password",
-        label="New password",
-        help_text=f"At least {MIN_LENGTH} characters. A few unrelated words are easy to keep and hard to guess.",
-    )
+    password = PasswordField(autocomplete="new-password", label="New password")
     repeat = PasswordField(autocomplete="new-password", label="New password again")
+
+    def __init__(self, *args: Any, minimum: int, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["password"].help_text = (
+            f"At least {minimum} characters. A few unrelated words are easy to keep and hard to guess."
+        )
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}

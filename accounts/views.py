@@ -96,9 +96,10 @@ def account(request: HttpRequest) -> HttpResponse:
     """Who one is, where one belongs, and a new password."""
     principal = require_principal(request)
     context: dict[str, Any] = {"principal": principal, "memberships": _memberships(principal)}
+    minimum = service.password_rules(principal=principal).minimum
     if request.method != "POST":
-        return show_form(request, "accounts/account.html", PasswordChangeForm(), **context)
-    form = PasswordChangeForm(request.POST)
+        return show_form(request, "accounts/account.html", PasswordChangeForm(minimum=minimum), **context)
+    form = PasswordChangeForm(request.POST, minimum=minimum)
     if not form.is_valid():
         return show_form(request, "accounts/account.html", form, **context)
     try:

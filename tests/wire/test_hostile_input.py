@@ -85,12 +85,6 @@ HEADER_TEXTS = [
 ]  # fmt: skip
 JSON_ROUTES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/v1/auth/login"): {"email": "a@acme.example", "password": PASSWORD, "org": "acme", "otp": "123456"},
-    ("POST", "/api/v1/auth/sudo"): {"password": PASSWORD, "otp": "123456"},
-    ("POST", "/api/v1/auth/second-factor/confirm"): {"otp": "123456"},
-    ("PATCH", "/api/v1/orgs/acme/policy"): {
-        "min_password_length": 16, "session_seconds": 3600, "second_factor_required": False,
-        "second_factor_grace_days": 3,
-    },
     ("POST", "/api/v1/auth/refresh"): {"refresh_token": "a.b.c"},
     ("POST", "/api/v1/auth/password/forgot"): {"email": "a@acme.example"},
     ("POST", "/api/v1/invitations/accept"): {"token": "a" * 43, "password": PASSWORD, "name": "Ada"},
