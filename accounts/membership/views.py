@@ -127,7 +127,7 @@ def member_transfer(request: HttpRequest, principal: Principal, account_id: str)
     member = service.get_member(org_id=_organization(principal), account_id=object_id(account_id))
     if member.id == principal.account_id:
         return redirect("members")
-    context = {"member": member, "organization": principal.organization, "principal": principal}
+    context: dict[str, Any] = {"member": member, "organization": principal.organization, "principal": principal}
     if request.method != "POST":
         return show_form(request, TRANSFER_TEMPLATE, TransferForm(), **context)
     form = TransferForm(request.POST)

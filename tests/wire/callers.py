@@ -246,15 +246,27 @@ def _member(role: Role, *, slug: str = "") -> Caller:
 
 def _credentials(account_id: ObjectId, role: Role, org_id: ObjectId, slug: str) -> tuple[str, str]:
     """A token and a cookie as a login gives them, without the work of one: callers are made in great numbers."""
-    place = {"account_id": account_id, "org_id": org_id, "generation": 0, "sudo_until": sudo.from_now()}
-    session_id = tokens.new_session_id()
-    until = sessions.insert(session_id=session_id, kind="token", refresh=tokens.digest(session_id), **place)
-    cookie = sessions.open_browser_session(**place)
+    session_id, recent = tokens.new_session_id(), sudo.from_now()
+    until = sessions.insert(
+        session_id=session_id,
+        kind="token",
+        account_id=account_id,
+        org_id=org_id,
+        generation=0,
+        refresh=tokens.digest(session_id),
+        sudo_until=recent,
+    )
+    cookie = sessions.open_browser_session(account_id=account_id, org_id=org_id, generation=0, sudo_until=recent)
     assert until is not None
     assert cookie is not None
-    membership = Membership(org_id=org_id, role=role)
-    access = {"account_id": account_id, "membership": membership, "org_name": slug}
-    return tokens.write_access(**access, session_id=session_id, until=until), cookie
+    token = tokens.write_access(
+        account_id=account_id,
+        membership=Membership(org_id=org_id, role=role),
+        org_name=slug,
+        session_id=session_id,
+        until=until,
+    )
+    return token, cookie
 
 
 def _a_session_of(account_id: ObjectId, *, kind: str = "session") -> str:
