@@ -10,6 +10,7 @@ import structlog
 from accounts.audit import tallies
 from accounts.mail.delivery import Delivering
 from orgportal import database, secret_keys
+from tenants import sizes
 from tenants.figures import sampling
 from tenants.imports import worker
 from tenants.lifecycle import reconcile
@@ -67,6 +68,7 @@ DUTIES = (
     Duty("imports", worker.run_due, every=1.0),
     Duty("further imports", worker.run_due, every=1.0),
     Duty("figures", sampling.run_due, every=5.0),
+    Duty("sizes", sizes.run_due, every=1.0),
 )
 
 

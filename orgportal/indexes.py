@@ -21,6 +21,7 @@ DECLARED_IN = (
     "tenants.rules.documents.INDEXES",
     "tenants.record_indexes.documents.INDEXES",
     "tenants.figures.documents.INDEXES",
+    "tenants.sizes.INDEXES",
     "tenants.imports.documents.INDEXES",
     "orgportal.conventions.INDEXES",
 )

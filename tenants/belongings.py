@@ -14,6 +14,7 @@ COLLECTIONS: tuple[str, ...] = (
     "record_schemas",
     "record_indexes",
     "figures",
+    "sizes",
     "record_marks",
     "imports",
     "import_chunks",

@@ -15,7 +15,7 @@ from accounts.principal import Principal
 from accounts.roles import Role
 from orgportal import database
 from orgportal.errors import PortalError, not_found, organization_busy, unauthenticated
-from tenants import manager, names
+from tenants import manager, names, sizes
 from tenants.access import Access
 from tenants.documents import ACTIVE, DELETING, RENAMING, Organization, now, organization_from
 from tenants.lifecycle import create, operation, reconcile, rename
@@ -219,9 +219,9 @@ def all_organizations() -> Iterator[Organization]:
 
 
 def describe(*, access: Access) -> Description:
-    """The organization as the access saw it, with the size of its collection (one round trip)."""
-    records, storage_bytes = manager.measure(access.organization.placement)
-    return Description(access.organization, access.role, records, storage_bytes)
+    """The organization as the access saw it, with the size of its collection (see `tenants.sizes`)."""
+    size = sizes.size_of(access.organization)
+    return Description(access.organization, access.role, size.records, size.bytes)
 
 
 def update(
@@ -290,12 +290,12 @@ def _change(organization: Organization, changes: Mapping[str, Any]) -> Organizat
 
 
 def deletion_preview(*, access: Access) -> DeletionPreview:
-    """What deleting the organization would remove, counted now."""
-    where = access.organization.placement
+    """What deleting the organization would remove (see `tenants.sizes`)."""
+    size = sizes.size_of(access.organization)
     members = accounts.count_members(org_id=access.organization.id)
     return DeletionPreview(
-        records=manager.count(where),
-        storage_bytes=manager.measure(where)[1],
+        records=size.records,
+        storage_bytes=size.bytes,
         members=members.members,
         accounts_removed=members.only_here,
     )

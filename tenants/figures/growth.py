@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from orgportal import database
-from tenants import manager
+from tenants import sizes
 from tenants.access import Access
 from tenants.documents import now
 from tenants.figures.documents import COLLECTION, day_of
@@ -32,10 +32,12 @@ def growth(*, access: Access, current: tuple[int, int] | None = None) -> list[Po
     query = {"org_id": organization.id, "day": {"$gte": begin, "$lte": moment}}
     rows = database.collection(COLLECTION).find(query).sort("day", 1)
     points = [Point(row["at"], row["records"], row["bytes"]) for row in rows]
-    records, size = current or manager.measure(organization.placement)
+    if current is None:
+        size = sizes.size_of(organization)
+        current = size.records, size.bytes
     if organization.created_at >= begin:
         points = [
             Point(organization.created_at, 0, 0),
             *(point for point in points if point.at > organization.created_at),
         ]
-    return [*points, Point(moment, records, size)]
+    return [*points, Point(moment, *current)]

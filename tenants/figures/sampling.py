@@ -73,7 +73,8 @@ def _sample(organization: Organization, moment: datetime) -> bool:
     if organization.status != ACTIVE:
         return False
     try:
-        records, size = manager.measure(organization.placement)
+        with database.deadline(settings.DDL_DEADLINE):
+            records, size = manager.measure(organization.placement)
     except OperationFailure as error:
         if database.is_unavailable(error):
             raise

@@ -8,7 +8,7 @@ from pymongo.errors import PyMongoError
 
 from orgportal import database
 from orgportal.errors import PortalError, invalid
-from tenants import manager
+from tenants import manager, sizes
 from tenants.access import Access
 from tenants.figures.growth import Point, growth
 from tenants.figures.spread import Spread, spread_of, values_at
@@ -52,7 +52,7 @@ def distribution(*, access: Access, field: str) -> Distribution:
     if len(field) > MAX_PATH:
         raise invalid("field", f"A path has at most {MAX_PATH} characters.")
     stored = field_of(field, "field")
-    records = manager.measure(access.organization.placement)[0]
+    records = sizes.size_of(access.organization).records
     is_oldest = records > EMBEDDED_LIMIT and database.copies_on_rename(access.organization.placement.cluster)
     rows = _rows(access, stored, records, is_oldest=is_oldest)
     names = field.split(".")

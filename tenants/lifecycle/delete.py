@@ -9,7 +9,7 @@ from datetime import timedelta
 from accounts import service as accounts
 from orgportal import database
 from orgportal.errors import not_found
-from tenants import belongings, manager, placement
+from tenants import belongings, manager, placement, sizes
 from tenants.documents import ACTIVE, DELETING, SUSPENDED, Organization, now
 from tenants.lifecycle import operation
 from tenants.lifecycle.rename import refusal
@@ -27,7 +27,7 @@ def delete(organization: Organization) -> bool:
     """
     at_once = (
         not database.copies_on_rename(organization.placement.cluster)
-        or manager.measure(organization.placement)[0] <= DROPPED_AT_ONCE
+        or sizes.size_of(organization).records <= DROPPED_AT_ONCE
     )
     holder = operation.new_holder()
     update = {

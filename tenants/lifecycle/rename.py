@@ -12,7 +12,7 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from orgportal.errors import PortalError, not_found, organization_busy
-from tenants import manager
+from tenants import manager, sizes
 from tenants.documents import ACTIVE, RENAMING, Organization, Placement, now
 from tenants.lifecycle import operation
 from tenants.lifecycle.create import organization_exists
@@ -36,7 +36,7 @@ def rename(organization: Organization, *, slug: str, changes: Mapping[str, Any])
         raise organization_exists(slug)
     manager.stamp(organization.placement, organization.id)
     at_once = not manager.copies(organization.placement, target) or (
-        manager.measure(organization.placement)[0] <= COPIED_AT_ONCE
+        sizes.size_of(organization).records <= COPIED_AT_ONCE
     )
     holder = operation.new_holder()
     fenced = _fence(organization, slug, changes, holder, at_once)

@@ -38,7 +38,7 @@ def _access(request: HttpRequest, org: str, action: str) -> Access:
 def list_indexes(request: HttpRequest, org: Slug) -> IndexList:
     """The indexes that the organization added, with size and use where the database tells them."""
     found = service.list_indexes(access=_access(request, org, "indexes.see"))
-    return IndexList(items=[Index.of(described) for described in found])
+    return IndexList(items=[Index.of(described) for described in found], next_cursor=None)
 
 
 @router.post(

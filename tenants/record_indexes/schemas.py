@@ -52,4 +52,4 @@ class IndexList(BaseModel):
     """All of an organization's indexes; they are few."""
 
     items: list[Index]
-    next_cursor: None = Field(None, description="Always null.")
+    next_cursor: None = Field(description="Always null.")

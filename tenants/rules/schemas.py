@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field, RootModel
 
 from tenants.rules.service import Schema, Standing
 
-EXAMPLE = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string", "minLength": 1}}}
+EXAMPLE: Any = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string", "minLength": 1}}}
 
 
 class JsonSchema(RootModel[dict[str, Any]]):

@@ -77,7 +77,7 @@ def _refused(request: HttpRequest, access: Access, form: SchemaForm, error: Port
         place_error(form, error, beside={})
     standing = service.get_schema(access=access)
     if error.code == "stale":
-        form.data = {"data": text, "rev": standing.rev}
+        form.data = {"data": text, "rev": standing.rev}  # type: ignore[assignment]
     context = _context(access, form, standing) | {
         "problems": [(problem, list(document_text.excerpt(text, problem.line))) for problem in found]
     }

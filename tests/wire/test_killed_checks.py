@@ -53,7 +53,9 @@ def asked(http: httpx.Client, path: str) -> dict[str, Any]:
         found = http.get(path)
         return found if found.status_code == 200 else None
 
-    found: dict[str, Any] = wait_until(answer, f"an answer of {path}").json()
+    response = wait_until(answer, f"an answer of {path}")
+    assert response is not None
+    found: dict[str, Any] = response.json()
     return found
 
 
@@ -64,8 +66,8 @@ def test_killed_anywhere_the_check_and_the_build_come_to_their_right_end(
     database = database_server(durable=True)
     settings = {"LEASE_SECONDS": "3", "DATABASE_DEADLINE": "2"}
     portal = Portal(uri=database.uri, database="killed", folder=tmp_path / "portal", settings=settings).start()
+    http = signed_up(portal)
     try:
-        http = signed_up(portal)
         fill(portal, count)
         assert http.put("/orgs/acme/schema", json=SCHEMA).status_code == 202
         assert http.post("/orgs/acme/indexes", json={"fields": ["n"], "unique": True}).status_code == 202
@@ -92,4 +94,5 @@ def test_killed_anywhere_the_check_and_the_build_come_to_their_right_end(
         doctor = portal.manage("doctor")
         assert doctor.returncode == 0, doctor.stdout
     finally:
+        http.close()
         portal.stop()

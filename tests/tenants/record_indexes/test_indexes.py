@@ -304,7 +304,8 @@ def test_the_lease_is_moved_on_while_it_takes_long(settings: Any, monkeypatch: p
     settings.LEASE_SECONDS = 0.3
     acme({"a": 1})
     added = add("a")
-    build, leases = upkeep.build_index, set()
+    build = upkeep.build_index
+    leases: set[Any] = set()
 
     def slow(*args: Any) -> None:
         while len(leases) < 3:
