@@ -5,6 +5,7 @@ import email
 import logging
 import random
 import re
+import ssl
 import threading
 from collections import Counter
 from email import policy
@@ -30,8 +31,10 @@ class MailServer:
 
     PLACES = ("greeting", "rcpt", "data", "answered", "busy")
 
-    def __init__(self, *, bad: float = 0.0, seed: int = 1) -> None:
+    def __init__(self, *, bad: float = 0.0, seed: int = 1, tls: ssl.SSLContext | None = None) -> None:
         self.bad = bad
+        # With it the server offers STARTTLS.
+        self.tls = tls
         self.kept: list[EmailMessage] = []
         self.connections = 0
         self.spoilt: Counter[str] = Counter()
@@ -133,7 +136,8 @@ class _Controller(Controller):
         super().__init__(_Handler(server), **options)
 
     def factory(self) -> SMTP:
-        return _Conversation(self._server, self.handler, hostname="mail.example", loop=self.loop)
+        tls = self._server.tls
+        return _Conversation(self._server, self.handler, hostname="mail.example", loop=self.loop, tls_context=tls)
 
 
 class _Conversation(SMTP):

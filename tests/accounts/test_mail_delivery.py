@@ -1,14 +1,23 @@
 """Mail over real SMTP: what servers do to it, and that every mail arrives once in the end."""
 
+import ipaddress
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from bson import ObjectId
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from pymongo.errors import AutoReconnect
 
 from accounts import notices
@@ -23,6 +32,7 @@ from tests.accounts.cast import an_account, an_organization
 from tests.accounts.mail_server import MailServer, html_of, text_of
 
 NEVER = threading.Event()
+DAY = timedelta(days=1)
 ALICE = "alice@example.org"
 
 
@@ -199,6 +209,40 @@ def test_a_server_that_is_down_costs_no_attempt_and_delays_only(settings: Any) -
     delivered(worker)
     server.stop()
     assert len(server.kept) == 1
+
+
+def a_certificate_of_our_own(folder: Path) -> ssl.SSLContext:
+    """TLS with a certificate for 127.0.0.1 that nobody vouches for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now(), now() + DAY)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate = made.add_extension(address, critical=False).sign(key, hashes.SHA256())
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "tls.pem").write_bytes(private + certificate.public_bytes(Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "tls.pem")
+    return context
+
+
+def test_a_server_whose_certificate_nobody_vouches_for_gets_no_mail(settings: Any, tmp_path: Path) -> None:
+    server = MailServer(tls=a_certificate_of_our_own(tmp_path)).start()
+    server.configure(settings)
+    settings.EMAIL_USE_TLS = True
+    queue.add([a_notice()])
+    with structlog.testing.capture_logs() as logs:
+        assert Delivering()(NEVER) == 0
+    server.stop()
+    assert (stored()["status"], stored()["attempts"], server.kept) == (WAITING, 0, [])
+    (unreachable,) = [entry for entry in logs if entry["event"] == "mail_server_unreachable"]
+    assert unreachable["problem"].startswith("TLS failed")
+
+
+def test_a_server_without_tls_gets_no_mail_where_it_is_demanded(server: MailServer, settings: Any) -> None:
+    settings.EMAIL_USE_TLS = True
+    queue.add([a_notice()])
+    assert Delivering()(NEVER) == 0
+    assert (stored()["status"], server.kept) == (WAITING, [])
 
 
 def test_mails_are_given_up_in_time_even_while_the_server_is_down(settings: Any) -> None:

@@ -184,6 +184,15 @@ def test_a_reset_logs_nobody_in_and_tells_the_owner(alice: ObjectId, settings: A
     assert only_mail_to(ALICE).subject == "Your password was reset"
 
 
+def test_a_reset_does_not_go_around_the_second_factor(alice: ObjectId) -> None:
+    change_account(alice, {"$set": {"second_factor": {"since": now()}}})
+    recovery.reset(token=a_reset_token(alice), password=NEW_PASSWORD)
+    assert "second_factor" in stored_account(alice)
+    with pytest.raises(PortalError) as refusal:
+        service.log_in(email=ALICE, password=NEW_PASSWORD)
+    assert refusal.value.code == "otp_required"
+
+
 def test_who_reads_the_mail_has_confirmed_the_address(alice: ObjectId) -> None:
     change_account(alice, {"$unset": {"email_verified_at": ""}})
     recovery.reset(token=a_reset_token(alice), password=NEW_PASSWORD)
