@@ -62,7 +62,7 @@ DATASETS = (
             {"Origin": "Japan"}, lambda one: one["Origin"] == "Japan"),
     Dataset("airports", "vega-datasets", "package/data/airports.csv", "csv", "iata",
             {"state": {"$in": ["AK", "HI"]}}, lambda one: one.get("state") in {"AK", "HI"}, {"types": "iata:string"}),
-    Dataset("zipcodes", "vega-datasets", "package/data/zipcodes.csv", "csv", "zip_code",
+    Dataset("zipcodes", "vega-datasets", "package/data/zipcodes.csv", "csv", "",
             {"zip_code": {"$prefix": "005"}}, lambda one: str(one["zip_code"]).startswith("005")),
     Dataset("countries", "world-countries", "package/countries.json", "json", "cca3",
             {"name.native.deu.common": {"$exists": True}}, lambda one: "deu" in one["name"]["native"]),
