@@ -15,6 +15,10 @@ DESCRIPTION = """Organizations, each with a collection of its own.
 **Log in** with `POST /auth/login` and send `Authorization: Bearer <access_token>`. A browser's session cookie
 works too; unsafe methods then need the `X-CSRFToken` header. A Bearer header wins over a cookie.
 
+**API keys** (`Authorization: Bearer orgp_live_…`) are for programs that run without anybody: each works in one
+organization, with a role and with scopes (`records:read`, `records:write`, `members`, `organization`). Operations that
+list `ApiKey` take them; `403 scope_missing` names the scope that is lacking, `403 not_for_keys` is for people only.
+
 **Errors** are [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) `application/problem+json`. Decide on `code`,
 show `detail`; `errors` names the fields. Every answer has an `X-Request-ID`, which the logs know.
 

@@ -26,7 +26,11 @@ VISITOR_PAGES = {"landing": "/", "signup": "/signup", "login": "/login", "not-fo
 MEMBER_PAGES = {
     "dashboard": "/dashboard",
     "settings": "/settings",
+    "members": "/members",
+    "keys": "/keys",
+    "key-new": "/keys/new",
     "account": "/account",
+    "sessions": "/account/sessions",
     "choose": "/choose",
     "new": "/new",
     "delete": "/delete",
