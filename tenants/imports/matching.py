@@ -48,7 +48,7 @@ def match(records: TenantCollection, paths: Sequence[str], wanted: Mapping[Key, 
     found: dict[Key, dict[str, Found]] = {}
     for row in rows:
         key = _key_of_row(row, paths)
-        if key in wanted:
+        if key is not None and key in wanted:
             found.setdefault(key, {})[row["_id"]] = row
     return {key: list(same.values()) for key, same in found.items()}
 

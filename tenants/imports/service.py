@@ -21,7 +21,7 @@ from tenants.access import Access, organization_access
 from tenants.audit.records import acting
 from tenants.documents import ACTIVE
 from tenants.imports import identity, journal
-from tenants.imports.documents import Import, LineError
+from tenants.imports.documents import Import, LineError, State
 from tenants.imports.engine import Engine, Stopped
 from tenants.imports.options import Options, read_options
 from tenants.imports.parsers import parser_for
@@ -91,7 +91,7 @@ def _receive_and_run(access: Access, job: Import, spool: Spool, body: Iterable[b
     return _finished(job)
 
 
-def _beating(job: Import, state: "journal.State") -> Callable[[int], None]:
+def _beating(job: Import, state: State) -> Callable[[int], None]:
     """Tells the journal how many bytes were seen, often enough to keep the lease."""
     told = time.monotonic()
 

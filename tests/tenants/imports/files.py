@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from orgportal import database
@@ -24,7 +24,8 @@ class Shop:
         """The answer to an import."""
         query = urlencode({"format": format, **parameters})
         headers = {"Content_Type": TYPES[format]} | ({"Idempotency_Key": once} if once else {})
-        return self.script.call("POST", f"/api/v1/orgs/{self.slug}/imports?{query}", raw=file, **headers)
+        address = f"/api/v1/orgs/{self.slug}/imports?{query}"
+        return cast(Answer, self.script.call("POST", address, raw=file, **headers))
 
     def result(self, file: bytes | str, **parameters: str) -> dict[str, Any]:
         """The result of an import that must be taken."""
