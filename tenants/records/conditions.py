@@ -29,7 +29,7 @@ OPERATORS: Mapping[str, str] = {
     "missing": "is not there",
 }
 KINDS: Mapping[str, str] = {
-    "auto": "as it looks",
+    "auto": "auto",
     "text": "text",
     "number": "number",
     "date": "date",

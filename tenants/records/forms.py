@@ -8,6 +8,7 @@ from django import forms
 PLAIN_TEXT = {"autocapitalize": "none", "autocomplete": "off", "spellcheck": "false"}
 # Longer than any record's text can be; the body's own limit comes first.
 MAX_TEXT = 16 * 1024 * 1024
+FEWEST_ROWS, MOST_ROWS = 12, 34
 
 
 class RecordForm(forms.Form):
@@ -18,9 +19,14 @@ class RecordForm(forms.Form):
         strip=False,
         required=False,
         max_length=MAX_TEXT,
-        widget=forms.Textarea(attrs={**PLAIN_TEXT, "rows": 18, "wrap": "off", "data-editor": ""}),
+        widget=forms.Textarea(attrs={**PLAIN_TEXT, "wrap": "off", "data-editor": ""}),
     )
     version = forms.CharField(max_length=100, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        lines = str(self["data"].value() or "").count("\n") + 2
+        self.fields["data"].widget.attrs["rows"] = min(max(lines, FEWEST_ROWS), MOST_ROWS)
 
 
 class NewRecordForm(RecordForm):
@@ -90,7 +96,11 @@ class ImportForm(forms.Form):
     as_text = forms.BooleanField(label="Take every other cell as text", required=False)
     form_key = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
 
-    field_order = ("form_key", "format", "mode", "key", "dry_run", "delimiter", "types", "missing", "as_text", "file")
+    def clean_key(self) -> str:
+        key = str(self.cleaned_data["key"])
+        if key and self.cleaned_data.get("mode") != "upsert":
+            raise forms.ValidationError("Only updating has a key: choose “Update records that are there” above.")
+        return key
 
     def service_options(self, guessed: str) -> dict[str, Any]:
         """What the service's `read_options` takes; the format is the guessed one where none was chosen."""

@@ -32,10 +32,10 @@ class Head:
 
 @dataclass(frozen=True)
 class Line:
-    """A record as a row of the table."""
+    """A record as a row of the table: its cells, and whether each stands in a column of numbers."""
 
     id: str
-    cells: Sequence[Cell]
+    cells: Sequence[tuple[Cell, bool]]
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,9 @@ def heads(state: GridState, columns: Sequence[str], known: Mapping[str, Known]) 
     return found
 
 
-def lines(records: Sequence[Record], columns: Sequence[str]) -> list[Line]:
+def lines(records: Sequence[Record], heads: Sequence[Head]) -> list[Line]:
     """The rows of the table."""
-    return [Line(record.id, [_cell(record, path) for path in columns]) for record in records]
+    return [Line(record.id, [(_cell(record, head.path), head.is_numeric) for head in heads]) for record in records]
 
 
 def _cell(record: Record, path: str) -> Cell:

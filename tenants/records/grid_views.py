@@ -154,14 +154,15 @@ def _page(request: HttpRequest, access: Access, state: GridState, known: list[Kn
     after = state.next_page(shown.found.next_cursor) if shown.found and shown.found.next_cursor else None
     before = state.previous_page()
     columns = grid_page.shown_columns(state, known)
+    heads = grid_page.heads(state, columns, {field.path: field for field in known})
     context = {
         "organization": access.organization,
         "may_write": access.role.covers(Role.EDITOR),
         "state": state,
         "is_empty": shown.found is not None and not items and not state.parameters(),
         "sample_count": samples.COUNT,
-        "heads": grid_page.heads(state, columns, {field.path: field for field in known}),
-        "lines": grid_page.lines(items, columns),
+        "heads": heads,
+        "lines": grid_page.lines(items, heads),
         "choices": grid_page.choices(columns, known),
         "search_fields": grid_page.search_fields(state, known),
         "sorts": list(grid_page.sort_chips(state)),
@@ -170,6 +171,7 @@ def _page(request: HttpRequest, access: Access, state: GridState, known: list[Kn
         "open_panel": _open_panel(request, shown),
         "exports": EXPORTS,
         "more_links": [
+            (reverse("imports"), "Imports", "upload"),
             (reverse("schema"), "Schema", "schema"),
             (reverse("indexes"), "Indexes", "list-details"),
             (f"{reverse('dashboard')}?field=#distribution", "Figures", "table"),

@@ -142,12 +142,20 @@ def import_progress(request: HttpRequest, access: Access, import_id: str) -> Htt
     context = {
         "organization": access.organization,
         "found": found,
+        "percent": _percent(found),
         "may_write": access.role.covers(Role.EDITOR),
         "unlisted": max(0, found.counts.failed - len({error.line for error in found.errors})),
     }
     asks_again = bool(getattr(request, "htmx", False))
     template = "tenants/records/includes/import_progress.html" if asks_again else "tenants/records/import_progress.html"
     return render(request, template, context)
+
+
+def _percent(found: service.Import) -> int:
+    """How far it is: by the lines, once they are counted, which says more than the bytes that were read ahead."""
+    if found.state == "importing" and found.total_lines:
+        return min(99, found.counts.received * 100 // found.total_lines)
+    return found.percent
 
 
 @require_POST

@@ -70,7 +70,7 @@ def test_each_kind_of_value_looks_like_itself_and_nothing_is_taken_for_markup(de
         "empty text", "1", "3 bytes", "65f0c0ffee65f0c0ffee65f0",
     ]  # fmt: skip
     kinds = ["text", "text", "text", "date", "decimal", "boolean", "text", "number", "binary", "id"]
-    assert re.findall(r'class="cell cell-(\w+)"', body) == kinds
+    assert re.findall(r'class="cell cell-(\w+)', body) == kinds
 
 
 def test_columns_are_chosen_moved_and_taken_back(desk: Desk) -> None:

@@ -46,7 +46,7 @@ def test_a_file_waits_for_the_worker_and_becomes_records(desk: Desk) -> None:
     assert "Read 2 Added 2 Updated 0 Failed 0" in text_of(done)
     assert "refresh" not in done.content.decode().partition("<main")[0]
     assert [desk.data(id)["name"] for id in desk.ids] == ["Beans", "Cup"]
-    assert "goods.csv 2 records" in text_of(browser.get("/records/imports"))
+    assert "goods.csv 2 records ·" in text_of(browser.get("/records/imports"))
 
 
 def test_the_fragment_asks_again_only_while_there_is_something_to_ask(desk: Desk) -> None:
