@@ -14,7 +14,8 @@ def test_the_page_shows_every_operation_and_breaks_no_policy(open_page: OpenPage
     page = open_page()
     page.goto("/api/v1/docs")
     page.wait_for_selector(".opblock")
-    assert page.locator(".opblock").count() == 9
+    paths = page.request.get("/api/v1/openapi.json").json()["paths"]
+    assert page.locator(".opblock").count() == sum(len(methods) for methods in paths.values())
     page.click("#operations-Organizations-create_organization .opblock-summary-control")
     page.wait_for_selector(".try-out__btn")
     assert page.evaluate("performance.getEntriesByType('resource').every(one => one.name.startsWith(location.origin))")
