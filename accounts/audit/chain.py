@@ -136,6 +136,10 @@ def _head_to_extend(chain: Chain) -> Document:
     head = head_of(chain)
     if head is None:
         return _begin(chain)
+    if not keys.is_known(head.get("key")):
+        # A process that was not told of the key yet, rather than somebody's forgery: it must not tear the chain.
+        log.error("audit_key_unknown", chain=chain_name(chain), key=str(head.get("key"))[:16])
+        raise audit_unavailable()
     if not head_fits(head):
         raise Torn("forged head")
     return head

@@ -106,6 +106,21 @@ def test_what_cannot_be_written_does_not_happen(monkeypatch: pytest.MonkeyPatch)
     assert (refused.value.status, refused.value.code) == (503, "audit_unavailable")
 
 
+def test_a_process_that_lacks_the_key_in_use_refuses_rather_than_calls_the_chain_forged(settings: Any) -> None:
+    org_id = a_chain(2)
+    old, settings.AUDIT_KEY = settings.AUDIT_KEY, "n" * 64
+    with (
+        pytest.raises(PortalError) as refused,
+        audit.act(action="organization.changed", org_ids=[org_id], actor=audit.SYSTEM),
+    ):
+        pass
+    assert refused.value.code == "audit_unavailable"
+    settings.AUDIT_KEY = old
+    a_chain(1, org_id)
+    assert [row["action"] for row in stored(org_id)] == ["organization.changed"] * 3
+    assert broken() == {}
+
+
 def test_the_chain_of_a_deleted_organization_goes_and_the_portal_keeps_that_it_was() -> None:
     org_id = a_chain(3)
     last = stored(org_id)[-1]["hash"]
