@@ -5,8 +5,9 @@ import re
 import secrets
 
 HOW_MANY = 10
-GROUPS, GROUP_LENGTH = 4, 4
-# Crockford's base 32: no I, L, O, U, so that nothing is mistaken for something else. 16 of them are 80 bits.
+GROUPS, GROUP_LENGTH = 6, 4
+# Crockford's base 32: no I, L, O, U, so that nothing is mistaken for something else. 24 of them are
+# 120 bits: from 112 on, no slow hash is needed (NIST SP 800-63B, 3.1.2.2).
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _LENGTH = GROUPS * GROUP_LENGTH
 _CODE = re.compile(rf"[{_ALPHABET}]{{{_LENGTH}}}", re.ASCII)

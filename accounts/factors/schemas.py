@@ -49,7 +49,7 @@ class Confirmation(Input):
 class RecoveryCodes(BaseModel):
     """Ten codes, each good once in place of a code of the app. They are never shown again."""
 
-    recovery_codes: list[str] = Field(examples=[["k3x9-7q2m-zz40-a8rt"]])
+    recovery_codes: list[str] = Field(examples=[["k3x9-7q2m-zz40-a8rt-5nd1-cw6p"]])
 
 
 class PasswordAgain(Input):

@@ -15,11 +15,13 @@ from typing import Any
 
 import pytest
 
+from accounts.factors import totp
 from tests.portals import Portal
 from tests.scripts import PASSWORD
 
 pytestmark = [pytest.mark.long, pytest.mark.chaos]
 
+FACTOR = "/api/v1/auth/second-factor"
 PROBES = 60
 AT_ONCE = 8
 
@@ -145,13 +147,50 @@ def end_others(live: Live) -> tuple[str, Callable[[], tuple[int, Any]]]:
     return live.victim, lambda: live.call("DELETE", "/api/v1/auth/sessions", other)
 
 
+def switch_factor_on(live: Live) -> tuple[str, Callable[[], tuple[int, Any]]]:
+    return live.victim, _switching_on(live, live.log_in(live.victim_email))
+
+
+def switch_factor_on_with_key(live: Live) -> tuple[str, Callable[[], tuple[int, Any]]]:
+    return live.key(live.victim)["key"], _switching_on(live, live.victim)
+
+
+def switch_factor_off(live: Live) -> tuple[str, Callable[[], tuple[int, Any]]]:
+    _, shown = _switching_on(live, live.victim)()
+    body = {"email": live.victim_email, "password": PASSWORD, "org": live.slug, "otp": shown["recovery_codes"][0]}
+    status, tokens = live.call("POST", "/api/v1/auth/login", "", body)
+    assert status == 200, tokens
+    return tokens["access_token"], lambda: live.call("POST", f"{FACTOR}/remove", live.victim)
+
+
+def _switching_on(live: Live, token: str) -> Callable[[], tuple[int, Any]]:
+    status, begun = live.call("POST", FACTOR, token)
+    assert status == 201, begun
+
+    def confirm() -> tuple[int, Any]:
+        code = totp.code_at(begun["secret"], totp.step_of(datetime.now(timezone.utc)))
+        return live.call("POST", f"{FACTOR}/confirm", token, {"otp": code})
+
+    return confirm
+
+
 def _remove(live: Live) -> tuple[int, Any]:
     return live.call("DELETE", f"/api/v1/orgs/{live.slug}/members/{live.victim_id}", live.owner)
 
 
 @pytest.mark.parametrize(
     "begin",
-    [revoke_key, remove_member, remove_member_with_key, leave, end_session, end_others],
+    [
+        revoke_key,
+        remove_member,
+        remove_member_with_key,
+        leave,
+        end_session,
+        end_others,
+        switch_factor_on,
+        switch_factor_on_with_key,
+        switch_factor_off,
+    ],
     ids=lambda f: f.__name__,
 )
 def test_what_ends_is_refused_by_every_worker(

@@ -15,7 +15,7 @@ from tests.accounts.factors.apps import App, Clock
 from tests.visitors import PASSWORD, field_error, signed_up, text_of, value_of
 
 EMAIL = "alice@example.com"
-CODES = re.compile(r"<code>([0-9a-z]{4}(?:-[0-9a-z]{4}){3})</code>")
+CODES = re.compile(r"<code>([0-9a-z]{4}(?:-[0-9a-z]{4}){5})</code>")
 KEY = re.compile(r'id="totp-key">([A-Z2-7 ]+)<')
 
 
