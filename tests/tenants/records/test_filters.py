@@ -77,7 +77,13 @@ def store(records: TenantCollection, documents: list[dict[str, Any]]) -> None:
 
 
 def compared(count: int) -> Callable[[TenantCollection], None]:
-    @settings(max_examples=count // 5, suppress_health_check=list(HealthCheck), phases=[Phase.generate], database=None)
+    @settings(
+        max_examples=count // 5,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],
+        database=None,
+    )
     @given(documents=st.lists(DOCUMENTS, min_size=12, max_size=20), filters=st.lists(FILTERS, min_size=5, max_size=5))
     def run(records: TenantCollection, documents: list[dict[str, Any]], filters: list[Filter]) -> None:
         store(records, documents)
@@ -235,7 +241,7 @@ def test_a_prefix_is_never_a_pattern() -> None:
 
 
 @given(field=FIELDS, value=MIXED)
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_a_value_is_never_more_than_a_value(field: str, value: Any) -> None:
     query = query_of({field: {"$eq": to_canonical(value)}})
     assert list(query) == [f"data.{field}"]

@@ -79,7 +79,13 @@ def text_of(sort: list[tuple[str, bool]]) -> str:
 
 
 def run_sorted(paging: Access, count: int) -> None:
-    @settings(max_examples=count, suppress_health_check=list(HealthCheck), phases=[Phase.generate], database=None)
+    @settings(
+        max_examples=count,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],
+        database=None,
+    )
     @given(documents=st.lists(DOCUMENTS, max_size=25), sort=SORTS, limit=st.integers(1, 9))
     def run(documents: list[dict[str, Any]], sort: list[tuple[str, bool]], limit: int) -> None:
         manager.bind(paging).delete_many({})

@@ -41,7 +41,7 @@ def nested(levels: int, *, array: bool = False) -> Any:
     return value
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(data=DATA)
 def test_what_is_accepted_reads_back_equal(data: dict[str, Any]) -> None:
     stored = values.data_from_ejson(data)
@@ -55,7 +55,7 @@ def test_what_is_accepted_reads_back_equal(data: dict[str, Any]) -> None:
     values.check_data(back)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(data=ANYTHING)
 def test_anything_else_is_refused_with_a_path(data: Any) -> None:
     stored, refused = outcome_of(data)
