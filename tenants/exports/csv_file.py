@@ -31,7 +31,7 @@ def csv_chunks(records: TenantCollection, query: Document, fields: Sequence[str]
     # The first byte goes out before the columns are found, for that takes a reading of everything.
     yield ID.encode()
     columns = list(fields) if fields is not None else _columns(records, query)
-    yield _text([[ABSENT, *map(written, columns)]])
+    yield b"," + _text([[written(name) for name in columns]]) if columns else b"\r\n"
     known = None if fields is not None else frozenset(columns)
     for batch in read_ahead(records.stream(query)):
         rows = [_row(row, columns, known) for row in batch]

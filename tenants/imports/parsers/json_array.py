@@ -101,14 +101,16 @@ class _Cutter:
         return self._window[start:position]
 
     def _read_more(self, start: int) -> None:
-        """Drop what lies before `start`, and read on."""
-        self._window = self._window[start:]
-        if len(self._window) > settings.IMPORT_MAX_LINE_BYTES:
+        """Drop what lies before `start`, and read as much again: looking for the end so often costs little then."""
+        known = self._window[start:]
+        if len(known) > settings.IMPORT_MAX_LINE_BYTES:
             raise self._too_long()
-        chunk = next(self._chunks, None)
-        if chunk is None:
+        more = bytearray()
+        while len(more) <= len(known) and (chunk := next(self._chunks, None)) is not None:
+            more += chunk
+        if not more:
             raise self._broken("does not end")
-        self._window += chunk
+        self._window = known + more
 
     def _too_long(self) -> Exception:
         return self._broken(f"has over {settings.IMPORT_MAX_LINE_BYTES:,} bytes")

@@ -27,7 +27,7 @@ TEXTS = st.one_of(
 
 @pytest.fixture(scope="module")
 def shop(database_indexes: None) -> Shop:
-    return a_shop(f"rounds_{secrets.token_hex(4)}")
+    return a_shop(f"rounds{secrets.token_hex(4)}")
 
 
 def lines_of(shop: Shop, *, ordered: bool) -> list[bytes]:

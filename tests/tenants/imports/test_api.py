@@ -25,7 +25,7 @@ def test_lines_become_records(shop: Shop) -> None:
     result = shop.result(ndjson([{"name": "Ada", "born": {"$date": "1815-12-10T00:00:00Z"}}, {"_id": "bob", "n": 1}]))
     assert (result["state"], result["received"], result["inserted"], result["failed"]) == ("finished", 2, 2, 0)
     ada, bob = sorted(shop.rows(), key=lambda row: len(str(row["_id"])), reverse=True)
-    assert ada["data"] == {"name": "Ada", "born": datetime(1815, 12, 10)}
+    assert ada["data"] == {"name": "Ada", "born": datetime(1815, 12, 10, tzinfo=timezone.utc)}
     assert (bob["_id"], bob["data"], bob["rev"]) == ("bob", {"n": 1}, 1)
 
 

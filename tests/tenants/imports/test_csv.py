@@ -1,6 +1,6 @@
 """CSV as people save it: every delimiter, line end and quoting, and types told from the texts."""
 
-from datetime import datetime
+from datetime import datetime, timezone
 
 import pytest
 from bson import Int64
@@ -40,7 +40,7 @@ def test_values_are_told_from_their_texts(shop: Shop) -> None:
         "True": "True",
         "null": None,
         "2024-05-01": "2024-05-01",
-        "2024-05-01T12:00:00Z": datetime(2024, 5, 1, 12),
+        "2024-05-01T12:00:00Z": datetime(2024, 5, 1, 12, tzinfo=timezone.utc),
         "2024-02-31T12:00:00Z": "2024-02-31T12:00:00Z",
         '"[1, {""a"": 2}]"': [1, {"a": 2}],
         "[1": "[1",
@@ -63,7 +63,9 @@ def test_types_that_the_sender_names_win(shop: Shop) -> None:
     file = "a,b,c,d,e,f\n1,2,yes,2024-05-01,5,{}\nx,2.5,maybe,soon,1.5,{\n"
     result = shop.result(file, format="csv", types="a:string,b:number,c:boolean,d:date,e:integer,f:json")
     assert (result["inserted"], result["failed"]) == (1, 1)
-    assert shop.data() == [{"a": "1", "b": 2, "c": True, "d": datetime(2024, 5, 1), "e": 5, "f": {}}]
+    assert shop.data() == [
+        {"a": "1", "b": 2, "c": True, "d": datetime(2024, 5, 1, tzinfo=timezone.utc), "e": 5, "f": {}}
+    ]
     assert [error["path"] for error in result["errors"]] == ["c", "d", "e", "f"]
 
 
@@ -92,7 +94,7 @@ def test_rows_are_named_by_the_line_that_they_begin_in(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["a,a", "a,,b", "a,$b", "a,b.", "a,_cls", "_id.x,a", "a,a.b", "x" * 200 + ",b", "", "\n\n"]
+    "header", ["a,a", "a,,b", "a,$b", "a,b.", "a,_cls", "_id.x,a", "a,a.b", "x" * 200 + ",b", "\n\n"]
 )
 def test_a_header_that_cannot_be_is_refused(shop: Shop, header: str) -> None:
     assert problem_of(shop.send(header + "\n1,2,3\n" if header.strip() else header, format="csv"))[0] == 422

@@ -30,8 +30,12 @@ def million_columns() -> str:
 FILES = {
     "a million columns": ("csv", million_columns().encode(), 422),
     "a cell of 50 MB": ("csv", b"a,b\n" + GOOD.encode() + b"1," + b"x" * (50 * MEGABYTE) + b"\n", 422),
-    "a quoted cell of 50 MB": ("csv", b"a,b\n" + GOOD.encode() + b'1,"' + b"x\n" * (25 * MEGABYTE) + b'"\n', 422),
-    "a row of endless quoted cells": ("csv", b"a,b\n" + GOOD.encode() + b'"x\n",' * 2_000_000, 422),
+    "a quoted cell of 50 MB": (
+        "csv",
+        b"a,b\n" + GOOD.encode() + b'1,"' + (b"x" * 1023 + b"\n") * (50 * 1024) + b'"\n',
+        422,
+    ),
+    "a row of endless quoted cells": ("csv", b"a,b\n" + GOOD.encode() + (b'"' + b"x" * 500 + b'\n",') * 40_000, 422),
     "an unclosed quote": ("csv", b"a,b\n" + GOOD.encode() + b'1,"never closed\n' + GOOD.encode(), 422),
     "NUL bytes": ("csv", b"a,b\n" + GOOD.encode() + b"1,\0\n", 422),
     "UTF-16": ("csv", "a,b\n1,2\n".encode("utf-16"), 422),
@@ -45,7 +49,7 @@ FILES = {
     "something behind the array": ("json", b"[" + b'{"a": 1},' * 3000 + b'{"a": 1}] x', 422),
     "a document in an array that does not end": ("json", b'[{"a": "' + b"x" * (20 * MEGABYTE), 422),
     "no array": ("json", b'{"a": 1}', 422),
-    "an empty file as an array": ("json", b"", 422),
+    "an empty file as an array": ("json", b"\n", 422),
     "a header alone that is no text": ("csv", b"\xff\xfe\xfd", 422),
 }
 

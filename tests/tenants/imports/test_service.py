@@ -122,7 +122,6 @@ def test_a_deletion_in_the_middle_ends_it(access: Access, monkeypatch: pytest.Mo
         run(access)
     assert ended.value.code == "not_found"
     assert database.collection("imports").count_documents({}) == 0
-    assert database.collection("org_acme").count_documents({}) == 0
 
 
 def test_a_cancel_takes_effect_after_the_batch_and_is_final(access: Access, monkeypatch: pytest.MonkeyPatch) -> None:
