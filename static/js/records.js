@@ -194,7 +194,7 @@
   let wasInGrid = false;
   document.addEventListener("htmx:beforeSwap", (event) => {
     wasInGrid = Boolean(document.activeElement.closest("[data-grid]"));
-    if ([400, 422].includes(event.detail.xhr.status)) {
+    if (event.detail.target.id === "grid" && [400, 422, 503].includes(event.detail.xhr.status)) {
       event.detail.shouldSwap = true;
       event.detail.isError = false;
     }

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from accounts.roles import Role
 from orgportal.errors import InputError, PortalError
 from tenants.access import Access
-from tenants.records import calls, conditions, grid, grid_page, listing, samples
+from tenants.records import calls, conditions, grid, grid_page, listing, samples, typed_values
 from tenants.records.addresses import api_address
 from tenants.records.columns import infer_columns
 from tenants.records.conditions import Row
@@ -202,7 +202,7 @@ def _filter_context(request: HttpRequest, state: GridState, known: list[Known], 
         "match_any": shown.match_any if shown.rows else match_any,
         "known_fields": [field.path for field in known],
         "operators": conditions.OPERATORS.items(),
-        "kinds": conditions.KINDS.items(),
+        "kinds": typed_values.KINDS.items(),
         "is_advanced": shown.is_advanced or said is None,
         "filter_json": request.GET.get("filter", "") if shown.is_advanced else grid_page.indented(state.filter),
         "json_error": " ".join(error.message for error in shown.errors) if shown.is_advanced else "",

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from orgportal.errors import PortalError
 from tenants.records import filters
-from tenants.records.conditions import KINDS, OPERATORS, Row, compose, decompose, read_value, write_value
+from tenants.records.conditions import OPERATORS, Row, compose, decompose
+from tenants.records.typed_values import KINDS, read_value, write_value
 
 TYPES = {
     "title": frozenset({"text"}),
