@@ -57,9 +57,8 @@ class PasswordChangeForm(forms.Form):
 
     def __init__(self, *args: Any, minimum: int, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.fields["password"].help_text = (
-            f"At least {minimum} characters. A few unrelated words are easy to keep and hard to guess."
-        )
+        hint = f"At least {minimum} characters. A few unrelated words are easy to keep and hard to guess."
+        self.fields["password"].help_text = hint
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}

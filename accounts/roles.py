@@ -47,7 +47,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("policy.change", "Change what is demanded of members: passwords, sessions, second factor", Role.ADMIN),
     Action("records.read", "Find, count, read and export records", Role.VIEWER, "records:read"),
     Action("records.write", "Create, change, delete and import records", Role.EDITOR, "records:write"),
-    Action("schema.see", "See the schema that records are held to, and what its check found", Role.VIEWER, "records:read"),
+    Action(
+        "schema.see", "See the schema that records are held to, and what its check found", Role.VIEWER, "records:read"
+    ),
     Action("schema.change", "Set, try and switch off the schema", Role.ADMIN, "organization"),
     Action("indexes.see", "See the indexes", Role.VIEWER, "records:read"),
     Action("indexes.change", "Add and remove indexes", Role.ADMIN, "organization"),
