@@ -120,6 +120,8 @@ def _session(account_id: ObjectId, org_id: ObjectId, moment: Any) -> dict[str, A
 def heard_from(route: Route, caller: Caller, way: str) -> Heard:
     """What one call, which must succeed, sends to the database."""
     health.readiness.__init__()  # type: ignore[misc]  # its last result counts for a second
+    # What the call names may have to be made first.
+    caller.request(route, way)
     with _ear.listening() as heard:
         answer = caller.call(route, way)
     assert answer.status_code < 400 or str(answer.status_code) == promised(route, "owner"), (
