@@ -1,4 +1,4 @@
-"""What an import and an export cost beside the least they could: `python -m bench.transfers`, about two minutes.
+"""What an import and an export cost beside the least they could: `python -m bench.transfers`, about three minutes.
 
 The least is a loop of PyMongo over rows that are parsed already, into a collection like an organization's, and a loop
 of `find` with orjson over the same records. Database and portal are real processes, durable as in production.
@@ -19,7 +19,7 @@ from bench.measure import Comparison, compare
 from tests.portals import Portal
 from tests.servers import DatabaseServer
 
-ROWS = 10_000
+ROWS = 20_000
 BATCH = 1000
 PASSWORD = "violet kettle under the stairs"
 EMAIL = "ada@example.org"

@@ -2,6 +2,9 @@
 
 from orgportal.errors import InputError, PortalError
 
+# What is said of a whole file, of which then nothing is written.
+REFUSALS = frozenset({"file_refused", "file_too_large", "unsupported_encoding"})
+
 
 def file_refused(message: str, *, line: int | None = None) -> PortalError:
     """422: the file is not what its format says. Nothing of it was written."""

@@ -25,7 +25,7 @@ from tenants.imports.documents import Import, LineError, State
 from tenants.imports.engine import Engine, Stopped
 from tenants.imports.options import Options, read_options
 from tenants.imports.parsers import parser_for
-from tenants.imports.refusals import key_reused
+from tenants.imports.refusals import REFUSALS, key_reused
 from tenants.imports.sources import CHUNK_BYTES, Chunks, Source, Spool, check_size
 from tenants.lifecycle import operation
 
@@ -83,7 +83,13 @@ def _given_again(job: Import, body: Iterable[bytes]) -> Import:
 
 def _receive_and_run(access: Access, job: Import, spool: Spool, body: Iterable[bytes]) -> Import:
     parser = parser_for(job.options)
-    lines = parser.scan(spool.keeping(body, _beating(job, "receiving")))
+    try:
+        lines = parser.scan(spool.keeping(body, _beating(job, "receiving")))
+    except PortalError as error:
+        # The file that the first try began to write was not refused: this is another one.
+        if job.digest and error.code in REFUSALS:
+            raise key_reused() from None
+        raise
     if job.digest and spool.digest != job.digest:
         raise key_reused()
     journal.begin_writing(job, digest=spool.digest, total_bytes=spool.size, total_lines=lines)
@@ -112,8 +118,7 @@ def _guarded(job: Import, work: Callable[[], Import]) -> Import:
         journal.end(job, "cancelled")
         return _reloaded(job)
     except PortalError as error:
-        # Once lines were written, only what comes from outside ends an import: see `Engine.run`.
-        if error.code in {"file_refused", "file_too_large", "unsupported_encoding"}:
+        if error.code in REFUSALS:
             journal.end(job, "refused", error)
         else:
             _release(job)

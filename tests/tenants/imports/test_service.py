@@ -88,6 +88,22 @@ def test_an_import_that_was_cut_off_goes_on_exactly(
     assert stored() == sorted(set(range(30 if mode == "upsert" else 60)))
 
 
+@pytest.mark.parametrize("other", [b"\x1f\x8b gzip", b'{"n": 99}\n' * 60])
+def test_another_file_does_not_go_on_with_what_was_cut_off(
+    access: Access, monkeypatch: pytest.MonkeyPatch, other: bytes
+) -> None:
+    with monkeypatch.context() as broken:
+        Fails(broken, 3, after=True, error=KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            run(access)
+    with pytest.raises(PortalError) as refused:
+        run(access, other)
+    assert refused.value.code == "idempotency_key_reused"
+    assert len(stored()) == 30
+    assert run(access).counts.inserted == LINES
+    assert stored() == list(range(LINES))
+
+
 def test_a_lost_reply_is_no_reason_to_stop(access: Access, monkeypatch: pytest.MonkeyPatch) -> None:
     from pymongo.errors import AutoReconnect
 
