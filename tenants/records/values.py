@@ -168,13 +168,13 @@ def _convert_object(value: dict[str, Any], path: str, level: int, errors: list[I
     if len(value) > MAX_KEYS:
         errors.append(InputError(path, f"Use at most {MAX_KEYS:,} keys."))
         return None
-    converted = {}
+    converted, above = {}, f"{path}." if path else ""
     for name, inner in value.items():
         flaw = name_flaw(name)
         if flaw:
             errors.append(InputError(join(path, name), flaw))
         else:
-            converted[name] = _convert(inner, join(path, name) if level < 3 else f"{path}.{name}", level + 1, errors)
+            converted[name] = _convert(inner, above + name, level + 1, errors)
     return converted
 
 

@@ -72,6 +72,13 @@ def test_the_contract_is_there(document: dict[str, Any]) -> None:
         ("POST", "/api/v1/auth/refresh"),
         ("POST", "/api/v1/auth/logout"),
         ("GET", "/api/v1/auth/me"),
+        ("GET", "/api/v1/orgs/{org}/records"),
+        ("POST", "/api/v1/orgs/{org}/records"),
+        ("GET", "/api/v1/orgs/{org}/records/count"),
+        ("GET", "/api/v1/orgs/{org}/records/{id}"),
+        ("PUT", "/api/v1/orgs/{org}/records/{id}"),
+        ("PATCH", "/api/v1/orgs/{org}/records/{id}"),
+        ("DELETE", "/api/v1/orgs/{org}/records/{id}"),
     }
 
 
