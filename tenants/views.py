@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
@@ -30,7 +30,7 @@ CHOICES_PER_PAGE = 24
 SPARE_ROWS = 3
 NAME_ERRORS = {"organization_exists": "slug"}
 
-Page = Callable[..., HttpResponse]
+Page = Callable[..., HttpResponseBase]
 
 
 def in_organization(*, needs: Role = Role.VIEWER) -> Callable[[Page], Page]:
@@ -41,7 +41,7 @@ def in_organization(*, needs: Role = Role.VIEWER) -> Callable[[Page], Page]:
 
     def decorate(page: Page) -> Page:
         @wraps(page)
-        def guarded(request: HttpRequest, **named: str) -> HttpResponse:
+        def guarded(request: HttpRequest, **named: str) -> HttpResponseBase:
             principal = require_principal(request)
             if principal.organization is None:
                 return redirect("choose")

@@ -14,7 +14,8 @@ FEWEST_ROWS, MOST_ROWS = 12, 34
 class RecordForm(forms.Form):
     """A record's data as JSON text, and the version that it was made from."""
 
-    data = forms.CharField(
+    # The metaclass takes it off the class, where the form's own `data` is then set on each form.
+    data = forms.CharField(  # type: ignore[assignment]
         label="Data",
         strip=False,
         required=False,

@@ -4,8 +4,10 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlencode
+
+from django.http import QueryDict
 
 from orgportal.errors import InputError, PortalError, invalid
 from tenants.records import filters
@@ -24,14 +26,6 @@ FIRST = "-"
 
 # What the portal knows about a record beside its data. No field's name can begin with a dollar sign.
 FACTS: Mapping[str, str] = {"$created": "Created", "$changed": "Changed", "$rev": "Revision", "$by": "Created by"}
-
-
-class Query(Protocol):
-    """Django's QueryDict, as far as it is needed here."""
-
-    def get(self, key: str, default: str = "") -> Any: ...
-    def getlist(self, key: str) -> list[Any]: ...
-    def __contains__(self, key: str) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -139,7 +133,7 @@ def filter_text(filter_: Mapping[str, Any] | None) -> str:
     return json.dumps(filter_, ensure_ascii=False, separators=(",", ":")) if filter_ else ""
 
 
-def read_state(query: Query) -> tuple[GridState, list[InputError]]:
+def read_state(query: QueryDict) -> tuple[GridState, list[InputError]]:
     """The state that an address says, and what in it cannot be read; of that the state has the default."""
     errors: list[InputError] = []
     filter_ = None
@@ -196,11 +190,11 @@ def is_field(path: str) -> bool:
     return path not in FACTS
 
 
-def _text(query: Query, name: str) -> str:
+def _text(query: QueryDict, name: str) -> str:
     return str(query.get(name, ""))
 
 
-def _number(query: Query, name: str, default: int, allowed: Sequence[int], errors: list[InputError]) -> int:
+def _number(query: QueryDict, name: str, default: int, allowed: Sequence[int], errors: list[InputError]) -> int:
     text = _text(query, name)
     if not text:
         return default

@@ -20,12 +20,15 @@ UNSIGHTLY = frozenset({"object", "id", "binary"})
 
 @dataclass(frozen=True)
 class Head:
-    """A column's head; `number` is its place among several sort keys, from 1, 0 when it is not sorted by."""
+    """A column's head; `number` is its place among several sort keys, from 1, 0 when it is not sorted by.
+
+    `query` is None for what cannot be sorted by.
+    """
 
     path: str
     label: str
     direction: str
-    query: str
+    query: str | None
     number: int
     is_numeric: bool
 
@@ -85,7 +88,7 @@ def heads(state: GridState, columns: Sequence[str], known: Mapping[str, Known]) 
                 path=path,
                 label=grid.FACTS.get(path, cells.plain(path)),
                 direction=state.direction_of(path),
-                query=state.sorted_by(path).query if grid.is_sortable(path) else "",
+                query=state.sorted_by(path).query if grid.is_sortable(path) else None,
                 number=number if len(state.sort) > 1 else 0,
                 is_numeric=path == "$rev" or (bool(kinds) and kinds <= {"number", "decimal"}),
             )

@@ -82,8 +82,8 @@ def records_count(request: HttpRequest, access: Access) -> HttpResponse:
         shown = request.GET.get("shown", "")
         context = {"range_text": shown if _is_range(shown) else "", "total_text": total}
         return render(request, "tenants/records/includes/count.html", context)
-    context = {"total": total, "count": count, "back": state.query, "organization": access.organization}
-    return render(request, "tenants/records/count.html", context)
+    page: dict[str, Any] = {"total": total, "count": count, "back": state.query, "organization": access.organization}
+    return render(request, "tenants/records/count.html", page)
 
 
 def _is_range(text: str) -> bool:

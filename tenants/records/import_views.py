@@ -74,7 +74,7 @@ def import_new(request: HttpRequest, access: Access) -> HttpResponse:
 
 def _take(access: Access, form: ImportForm) -> service.Import:
     """Hand the file on to where the worker finds it."""
-    file: UploadedFile = form.cleaned_data["file"]
+    file: UploadedFile[Any] = form.cleaned_data["file"]
     options = service.read_options(**form.service_options(guessed_format(file)))
     upload = service.start_upload(
         access=access,
@@ -91,7 +91,7 @@ def _take(access: Access, form: ImportForm) -> service.Import:
         raise
 
 
-def guessed_format(file: UploadedFile) -> str:
+def guessed_format(file: "UploadedFile[Any]") -> str:
     """By the name, else by the first character: what begins like JSON is, and all else is CSV."""
     ending = (file.name or "").rpartition(".")[2].lower()
     if ending in {"csv", "tsv", "tab"}:

@@ -86,7 +86,7 @@ def _conflict(request: HttpRequest, access: Access, form: RecordForm, current: R
         mine = document_text.text_of(editor.read(text))
     except PortalError:
         mine = text
-    form.data = {"data": text, "version": current.version}
+    form = RecordForm({"data": text, "version": current.version})
     lines = diffs.difference(document_text.text_of(current.data), mine)
     context = _context(access, form, current) | {"difference": lines}
     return render(request, "tenants/records/conflict.html", context, status=412)

@@ -34,6 +34,6 @@ class SpoolingHandler(FileUploadHandler):
         if hasattr(self, "file"):
             self.file.close()
 
-    def file_complete(self, file_size: int) -> UploadedFile:
+    def file_complete(self, file_size: int) -> "UploadedFile[Any]":
         self.file.seek(0)
         return UploadedFile(self.file, self.file_name, self.content_type, file_size, self.charset)

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.people import sign_up
@@ -28,7 +28,7 @@ def with_the_sample(page: Page, slug: str) -> None:
 
 def send_file(page: Page, name: str, content: bytes) -> None:
     """Fill in and send the form of an import."""
-    page.get_by_label("CSV, NDJSON").set_input_files([{"name": name, "mimeType": "text/csv", "buffer": content}])
+    page.get_by_label("CSV, NDJSON").set_input_files(FilePayload(name=name, mimeType="text/csv", buffer=content))
     page.get_by_role("button", name="Import").click()
 
 
@@ -74,8 +74,8 @@ def _sort_and_page(page: Page) -> None:
 
 def _filter_and_search(page: Page) -> None:
     page.locator("#filter-panel > summary").click()
-    page.get_by_label("Field 1").fill("customer.country")
-    page.get_by_label("Value 1").fill("IT")
+    page.get_by_label("Field 1", exact=True).fill("customer.country")
+    page.get_by_label("Value 1", exact=True).fill("IT")
     page.get_by_role("button", name="Apply", exact=True).click()
     expect(page.get_by_text("customer.country is IT")).to_be_visible()
     assert filter_of(page) == {"customer.country": {"$eq": "IT"}}
@@ -188,9 +188,9 @@ def _build_a_filter(page: Page) -> None:
     page.locator("#filter-panel > summary").click()
     page.get_by_role("button", name="Add a row").click()
     expect(page.get_by_label("Field 2")).to_be_focused()
-    page.get_by_label("Field 1").fill("total")
+    page.get_by_label("Field 1", exact=True).fill("total")
     page.get_by_label("Comparison 1").select_option("is at least")
-    page.get_by_label("Value 1").fill("many")
+    page.get_by_label("Value 1", exact=True).fill("many")
     page.get_by_label("Read value 1 as").select_option("number")
     page.get_by_role("button", name="Apply", exact=True).click()
     expect(page.get_by_text("This is not a number.")).to_be_visible()
@@ -248,9 +248,6 @@ def _other_states(page: Page) -> None:
     page.get_by_role("button", name="Delete all records").click()
     assert serious_findings(page) == []
     page.goto("/records/import")
-    page.get_by_label("CSV, NDJSON").set_input_files(
-        [{"name": "bad.csv", "mimeType": "text/csv", "buffer": b"a\n1\n1,2\n"}]
-    )
-    page.get_by_role("button", name="Import").click()
+    send_file(page, "bad.csv", b"a\n1\n1,2\n")
     expect(page.get_by_role("heading", name="Done")).to_be_visible(timeout=20_000)
     assert serious_findings(page) == []

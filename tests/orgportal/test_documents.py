@@ -70,7 +70,7 @@ def test_files_and_folders_that_are_named_exist(document: Path) -> None:
                 continue
             home = (ROOT / document).parent
             beside = [ROOT / name, home / name, home / "lifecycle" / name]
-            anywhere = any(ROOT.glob(f"*/{name}"))
+            anywhere = any(ROOT.glob(f"*/{name}")) or any(home.glob(f"*/{name}"))
             assert anywhere or any(path.exists() for path in beside), f"{document} names {name}"
 
 

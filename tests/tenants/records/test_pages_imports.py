@@ -27,6 +27,11 @@ def send(browser: Client, content: bytes, name: str = "goods.csv", **options: An
     return browser.post("/records/import", {**options, "file": file})
 
 
+def streamed(answer: Any) -> bytes:
+    """All of a download."""
+    return b"".join(answer.streaming_content)
+
+
 def work() -> None:
     """What the worker does in its turn."""
     service.resume_waiting(lambda: False)
@@ -245,8 +250,8 @@ def test_an_export_is_what_the_filter_matches_and_imports_again(desk: Desk, form
     part = viewer.get("/records/export", {"format": format_, "filter": '{"n":{"$lt":2}}'})
     assert part.status_code == 200
     assert "attachment" in part["Content-Disposition"]
-    whole = b"".join(viewer.get("/records/export", {"format": format_}).streaming_content)
-    assert b"".join(part.streaming_content).count(b"SUM") == 2
+    whole = streamed(viewer.get("/records/export", {"format": format_}))
+    assert streamed(part).count(b"SUM") == 2
     desk.clear()
     send(desk.browser(), whole, f"all.{format_}")
     work()
@@ -256,7 +261,7 @@ def test_an_export_is_what_the_filter_matches_and_imports_again(desk: Desk, form
 def test_an_export_of_the_shown_columns(desk: Desk) -> None:
     desk.add({"a": 1, "b": {"c": 2}, "d": 3})
     answer = desk.browser().get("/records/export", {"format": "csv", "fields": "b.c,a"})
-    assert b"".join(answer.streaming_content).decode().split() == ["_id,b.c,a", "record-001,2,1"]
+    assert streamed(answer).decode().split() == ["_id,b.c,a", "record-001,2,1"]
 
 
 @pytest.mark.parametrize(
