@@ -108,7 +108,7 @@ ROWS = st.builds(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.lists(ROWS, max_size=4), st.booleans())
 def test_what_rows_say_comes_back_as_rows_that_say_the_same(rows: list[Row], match_any: bool) -> None:
     try:

@@ -45,7 +45,7 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.dictionaries(st.sampled_from(["a", "b c", 'd"', "e\n"]), VALUES))
 def test_whatever_a_record_holds_reads_back_from_its_text(data: dict[str, Any]) -> None:
     assert bson.encode(editor.read(text_of(data))) == bson.encode(data)

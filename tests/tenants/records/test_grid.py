@@ -53,7 +53,7 @@ STATES = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(STATES)
 def test_the_address_says_all_of_the_state(state: GridState) -> None:
     assert state_of(state.query) == state
