@@ -25,6 +25,9 @@ PASSWORD = "violet kettle under the stairs"  # noqa: S105 - of an account that l
 VISITOR_PAGES = {"landing": "/", "signup": "/signup", "login": "/login", "not-found": "/nothing-here"}
 MEMBER_PAGES = {
     "dashboard": "/dashboard",
+    "records": "/records",
+    "record-new": "/records/new",
+    "import": "/records/import",
     "settings": "/settings",
     "members": "/members",
     "keys": "/keys",
