@@ -59,7 +59,7 @@ class Engine:
         503 when it or the database stays away; each time it may be gone on with.
         """
         under_way: Future[None] | None = None
-        with ThreadPoolExecutor(1, thread_name_prefix="import") as pool:
+        with journal.kept_alive(self._job), ThreadPoolExecutor(1, thread_name_prefix="import") as pool:
             for batch in batches(parser, source.chunks(), behind=self._job.counts.line):
                 if under_way is not None:
                     under_way.result()

@@ -4,12 +4,16 @@ Two processes may believe that they are at the same import; only the one that to
 records that the other still writes are the same records.
 """
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
+import structlog
 from bson import ObjectId
 from django.conf import settings
-from pymongo.errors import AutoReconnect, DuplicateKeyError
+from pymongo.errors import AutoReconnect, DuplicateKeyError, PyMongoError
 
 from orgportal import database
 from orgportal.database import Document
@@ -32,6 +36,8 @@ from tenants.imports.options import Options
 from tenants.imports.refusals import import_running, key_reused, taken_over
 from tenants.lifecycle.operation import lease_end
 from tenants.records.documents import author_of
+
+log = structlog.get_logger(__name__)
 
 UPLOAD = "upload"
 ATTEMPTS = 5
@@ -209,6 +215,27 @@ def end(held: Import, state: State, refusal: PortalError | None = None) -> None:
     if refusal is not None:
         fields["refusal"] = refusal_document(refusal)
     _update({"_id": held.id, "holder": held.holder}, {"$set": fields})
+
+
+@contextmanager
+def kept_alive(held: Import) -> Iterator[None]:
+    """Move the lease on while the body runs, however long one of its steps takes."""
+    finished = threading.Event()
+
+    def beat() -> None:
+        while not finished.wait(settings.LEASE_SECONDS / 3):
+            try:
+                _update({"_id": held.id, "holder": held.holder}, {"$set": {"lease_until": lease_end()}})
+            except PyMongoError as error:
+                log.warning("import_lease_not_moved", import_id=held.id, error=type(error).__name__)
+
+    thread = threading.Thread(target=beat, name=f"import-{held.id}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        finished.set()
+        thread.join()
 
 
 def release(held: Import) -> None:

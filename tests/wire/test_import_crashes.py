@@ -7,7 +7,6 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,40 +19,42 @@ from tests.wire.interrupted import File, Sender, assert_exact, inserted, upserte
 pytestmark = pytest.mark.chaos
 
 KILLS = effort(short=2, full=20)
-LINES = effort(short=2500, full=5000)
+LINES = effort(short=2500, full=4500)
 
 
-@pytest.fixture
-def server(database_server: Callable[..., DatabaseServer]) -> DatabaseServer:
-    return database_server(durable=True)
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseServer]:
+    made = DatabaseServer(tmp_path_factory.mktemp("crashes") / "database", durable=True).start()
+    yield made
+    made.stop()
 
 
-@pytest.fixture
-def portal(server: DatabaseServer, tmp_path: Path) -> Iterator[Portal]:
+@pytest.fixture(scope="module")
+def portal(server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     settings = {"LEASE_SECONDS": "4", "DATABASE_DEADLINE": "3"}
-    made = Portal(uri=server.uri, database="crashes", folder=tmp_path / "portal", settings=settings)
+    made = Portal(uri=server.uri, database="crashes", folder=tmp_path_factory.mktemp("portal"), settings=settings)
     made.start()
     yield made
     made.stop()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def sender(portal: Portal) -> Sender:
     made = Sender(portal)
     made.sign_up()
     return made
 
 
-def files(kills: int) -> Iterator[File]:
-    for number in range(kills):
-        yield (upserted if number % 2 else inserted)(f"kill{number}", LINES)
+def files(victim: str) -> Iterator[File]:
+    for number in range(KILLS):
+        yield (upserted if number % 2 else inserted)(f"{victim}{number}", LINES)
 
 
 def seconds_of(sender: Sender) -> float:
     """How long an import takes that nobody disturbs."""
     began = time.monotonic()
-    file = inserted("undisturbed", LINES)
-    done = sender.send_until_done(file, "undisturbed")
+    file = inserted(f"undisturbed{began}", LINES)
+    done = sender.send_until_done(file, file.mark)
     assert done["inserted"] == file.result["inserted"]
     return time.monotonic() - began
 
@@ -68,7 +69,7 @@ def while_sending(sender: Sender, file: File, key: str, interrupt: Callable[[], 
 
 def test_the_portal_dies_while_it_imports(portal: Portal, sender: Sender) -> None:
     whole = seconds_of(sender)
-    for file in files(KILLS):
+    for file in files("portal"):
         moment = random.uniform(0, whole)
 
         def die(moment: float = moment) -> None:
@@ -85,7 +86,7 @@ def test_the_portal_dies_while_it_imports(portal: Portal, sender: Sender) -> Non
 
 def test_the_database_dies_while_it_imports(portal: Portal, sender: Sender, server: DatabaseServer) -> None:
     whole = seconds_of(sender)
-    for file in files(KILLS):
+    for file in files("database"):
         moment = random.uniform(0, whole)
 
         def die(moment: float = moment) -> None:
