@@ -20,7 +20,7 @@ __all__ = ["Distribution", "Point", "distribution", "growth"]
 # A larger collection is told by a random sample of so many records.
 SAMPLE = 5000
 # To draw one, the embedded database reads all records: of more than this it is asked for the oldest instead.
-EMBEDDED_LIMIT = 50_000
+EMBEDDED_LIMIT = 20_000
 DEADLINE_SECONDS = 3.0
 MAX_PATH = 256
 
