@@ -42,8 +42,6 @@ def test_an_admin_looks_up_what_happened_and_exports_it(
     page.get_by_label("Who").fill("nobody@example.com")
     page.get_by_role("button", name="Look").click()
     expect(page.get_by_text("Nothing fits.")).to_be_visible()
-    if javascript:
-        assert serious_findings(page) == []
     page.get_by_role("link", name="Everything").click()
     expect(rows).to_have_count(3)
 
