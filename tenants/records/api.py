@@ -16,6 +16,7 @@ from orgportal.conventions import expected_tags, idempotent, is_known, origin_of
 from orgportal.conventions.callers import WITH_KEYS
 from orgportal.conventions.schemas import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, headers_of, problems
 from orgportal.errors import invalid
+from orgportal.middleware import without_deadline
 from tenants.access import Access, organization_access
 from tenants.records import bulk, listing, store
 from tenants.records.documents import Record
@@ -89,13 +90,17 @@ def list_records(request: HttpRequest, query: ListParameters, org: Slug) -> Http
 
     Page ten thousand costs what page one costs. With `sort`, every page goes through all that match.
     """
-    page = listing.list_records(
-        access=_reader(request, org),
-        filter=parse_filter(query.filter),
-        sort=query.sort,
-        fields=query.fields,
-        limit=query.limit,
-        cursor=query.cursor,
+    access, filter_ = _reader(request, org), parse_filter(query.filter)
+    page = without_deadline(
+        request,
+        lambda: listing.list_records(
+            access=access,
+            filter=filter_,
+            sort=query.sort,
+            fields=query.fields,
+            limit=query.limit,
+            cursor=query.cursor,
+        ),
     )
     items = b",".join(_line(record, query.ejson) for record in page.records)
     body = b'{"items":[' + items + b'],"next_cursor":' + orjson.dumps(page.next_cursor) + b"}"
@@ -112,8 +117,8 @@ def list_records(request: HttpRequest, query: ListParameters, org: Slug) -> Http
 @decorate_view(knows_its_parameters("filter"))
 def count_records(request: HttpRequest, query: CountParameters, org: Slug) -> Count:
     """How many records match, counted now."""
-    access = _reader(request, org)
-    return Count(count=listing.count_records(access=access, filter=parse_filter(query.filter)))
+    access, filter_ = _reader(request, org), parse_filter(query.filter)
+    return Count(count=without_deadline(request, lambda: listing.count_records(access=access, filter=filter_)))
 
 
 @router.post(
@@ -152,7 +157,11 @@ def delete_matching_records(request: HttpRequest, body: Matching, org: Slug) -> 
     `409 count_differs` when there are more or fewer, and nothing is deleted. What cannot be done in time is
     `remaining`: call again, with another `Idempotency-Key` if any, expecting so many.
     """
-    done = bulk.delete_matching(access=_writer(request, org), filter=body.filter, expected_count=body.expected_count)
+    access = _writer(request, org)
+    done = without_deadline(
+        request,
+        lambda: bulk.delete_matching(access=access, filter=body.filter, expected_count=body.expected_count),
+    )
     return Deletion(deleted=done.deleted, remaining=done.remaining)
 
 
