@@ -10,6 +10,8 @@
       element.hidden = false;
     }
     for (const label of all("[data-select-all-label], [data-without-javascript]", root)) label.hidden = true;
+    // One panel at a time: the menus' script sees to that. By its name, one that is swapped in open would be closed.
+    for (const panel of all("details.panel[name]", root)) panel.removeAttribute("name");
     for (const box of all("[data-editor-box]", root)) numberLines(box);
     countSelected();
   }

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -28,7 +28,7 @@ FORM_PAGE = "tenants/records/import.html"
 RECENT = 10
 LISTED = 50
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def takes_a_file(view: View) -> View:
@@ -37,7 +37,7 @@ def takes_a_file(view: View) -> View:
 
     @csrf_exempt
     @wraps(view)
-    def prepared(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def prepared(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method != "POST":
             return checked(request, *args, **kwargs)
         request.upload_handlers = [SpoolingHandler(request)]

@@ -55,7 +55,9 @@ class Complaints(list[str]):
             self.append(f"console: {message.text}")
 
     def _response(self, response: Response) -> None:
-        if response.status >= 400 and response.request.resource_type != "document":
+        # A refused form is shown again, by HTMX too.
+        refused = response.status == 422 and "hx-request" in response.request.headers
+        if response.status >= 400 and response.request.resource_type != "document" and not refused:
             self.append(f"{response.status} {response.url}")
 
 

@@ -77,7 +77,7 @@ def _filter_and_search(page: Page) -> None:
     page.get_by_label("Field 1", exact=True).fill("customer.country")
     page.get_by_label("Value 1", exact=True).fill("IT")
     page.get_by_role("button", name="Apply", exact=True).click()
-    expect(page.get_by_text("customer.country is IT")).to_be_visible()
+    expect(page.get_by_text("customer.country is IT", exact=True)).to_be_visible()
     assert filter_of(page) == {"customer.country": {"$eq": "IT"}}
     assert set(column(page)) == {"Giulia Riva"}
     page.get_by_label("Field to search").select_option("customer.name")
