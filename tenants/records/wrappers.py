@@ -129,7 +129,7 @@ def _read_binary(value: object) -> bytes:
     return Binary(raw, subtype) if subtype else raw
 
 
-def _read_uuid(value: object) -> Binary:
+def _read_uuid(value: object) -> bytes:
     text = _text(value, _UUID, "Use a UUID with its hyphens.")[0]
     return Binary(uuid.UUID(text).bytes, UUID_SUBTYPE)
 

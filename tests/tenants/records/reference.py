@@ -11,13 +11,18 @@ from bson import Binary, Decimal128, ObjectId
 MISSING = object()
 
 
+NUMBERS = (int, float, Decimal128)
+# The empty place is that of truth values, which Python takes for numbers.
+KINDS: list[tuple[type, ...]] = [
+    (type(None),), NUMBERS, (str,), (dict,), (list,), (bytes, Binary), (ObjectId,), (), (datetime,),
+]  # fmt: skip
+
+
 def rank(value: Any) -> int:
     """The place of a value's type in the comparison order."""
     if isinstance(value, bool):
         return 7
-    for place, kinds in enumerate(
-        (type(None), (int, float, Decimal128), str, dict, list, (bytes, Binary), ObjectId, (), datetime)
-    ):
+    for place, kinds in enumerate(KINDS):
         if isinstance(value, kinds):
             return place
     raise AssertionError(f"{value!r} has no place")
@@ -40,7 +45,7 @@ def compare(one: Any, other: Any) -> int:
                 return compare(left, right)
         return len(one) - len(other)
     left, right = _plain(one), _plain(other)
-    return (left > right) - (left < right)
+    return int(left > right) - int(left < right)
 
 
 def _plain(value: Any) -> Any:

@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -91,7 +92,8 @@ def test_what_is_acknowledged_during_a_rename_is_there_after_it(acme: Access) ->
             stop.set()
         for one in running:
             one.result()
-    found, cursor = {}, None
+    found: dict[str, Any] = {}
+    cursor = None
     while True:
         page = list_records(access=access_of(ACME), limit=500, cursor=cursor)
         found |= {record.id: record.data for record in page.records}

@@ -90,7 +90,7 @@ def compared(count: int) -> Callable[[TenantCollection], None]:
         for filter_ in filters:
             check(records, documents, filter_)
 
-    return run  # type: ignore[return-value]
+    return run
 
 
 def test_a_filter_finds_what_the_reference_finds(records: TenantCollection) -> None:

@@ -39,7 +39,7 @@ def paging(signed_up: None) -> Access:
 def store(access: Access, documents: list[dict[str, Any]], *, spread: int = 3, marked: bool = True) -> list[str]:
     """Store them, so many at each moment; their ids in the default order."""
     start = now() - timedelta(days=3)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for number, data in enumerate(documents):
         moment = start + timedelta(milliseconds=number // spread * 700)
         row = {"_id": f"{number:05}", "data": data, "rev": 1, "created_by": "x"}
@@ -157,7 +157,7 @@ def test_a_database_that_stops_at_the_limit_gives_the_same_pages(
 
 def test_a_sort_takes_the_beginning_of_long_values(paging: Access) -> None:
     long = "x" * 100_000
-    documents = [
+    documents: list[dict[str, Any]] = [
         {"a": long + "b"},
         {"a": long + "a"},
         {"a": [long, {"b": long}]},

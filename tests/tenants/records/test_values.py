@@ -126,7 +126,7 @@ def test_the_limits_themselves_are_accepted() -> None:
 
 
 def test_a_short_text_is_not_measured_but_never_too_large() -> None:
-    worst = {"a": [[]] * 30_000}
+    worst: dict[str, Any] = {"a": [[]] * 30_000}
     text = json.dumps(worst, separators=(",", ":")).encode()
     growth = len(bson.encode(values.data_from_ejson(worst))) / len(text)
     assert growth < values._WORST_GROWTH
