@@ -208,9 +208,9 @@ def _use_the_editor(page: Page) -> None:
     expect(page.locator("[data-editor-lines] span")).to_have_count(10)
     text.fill('{\n  "a": {"$date": "soon"}\n}')
     page.get_by_role("button", name="Save").click()
-    page.get_by_role("link", name="Line 2, column 3").click()
+    page.get_by_role("link", name="Line 2, column 9").click()
     expect(text).to_be_focused()
-    assert page.evaluate("document.activeElement.selectionStart") == 4
+    assert page.evaluate("document.activeElement.selectionStart") == 10
 
 
 def test_every_page_of_records_has_no_serious_fault(open_page: OpenPage, unused: Callable[[str], str]) -> None:
