@@ -16,7 +16,7 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 KINDS = ("auto", "string", "number", "integer", "boolean", "date", "json")
 DELIMITERS: Mapping[str, str] = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 MAX_KEY_FIELDS = 4
-MAX_TEXT = 4000
+MAX_TEXT = 2000
 _TYPE = re.compile(r"(.+):([a-z]+)", re.DOTALL)
 
 

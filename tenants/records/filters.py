@@ -17,7 +17,7 @@ from orgportal.errors import InputError, PortalError
 from tenants.records import wrappers
 from tenants.records.values import MAX_DEPTH, from_ejson, join, name_flaw
 
-MAX_TEXT = 8192
+MAX_TEXT = 3000
 MAX_NESTING = 8
 MAX_CONDITIONS = 100
 MAX_CHOICES = 500

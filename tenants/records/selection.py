@@ -4,7 +4,7 @@ from orgportal.errors import invalid
 from tenants.records.filters import field_of
 
 MAX_FIELDS = 100
-MAX_TEXT = 8192
+MAX_TEXT = 1500
 # What every record is shown with, and needs to be placed in a list.
 FACTS = ("_id", "rev", "created_at", "updated_at", "created_by")
 

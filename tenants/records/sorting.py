@@ -11,7 +11,7 @@ from tenants.records.filters import field_of
 from tenants.records.ordering import Descending, EmptyArray, Key, key_of, sort_value
 
 MAX_KEYS = 3
-MAX_TEXT = 2000
+MAX_TEXT = 600
 # Travels in cursors for an empty array, which is no BSON value of its own there. No record can hold this one.
 _EMPTY_ARRAY = Binary(b"empty array", 0x7F)
 

@@ -154,7 +154,9 @@ def test_a_filter_written_by_hand_becomes_rows_where_it_can() -> None:
 @pytest.mark.parametrize(
     "value", ["", "42", "true", '"', "a,b", " x ", 5, 5.0, -0.5, True, None, [], {"a": 1}, {"$oid": "x"}]
 )
-@pytest.mark.parametrize("types", [frozenset(), frozenset({"text"}), frozenset({"number", "date"})], ids=str)
+@pytest.mark.parametrize(
+    "types", [frozenset(), frozenset({"text"}), frozenset({"number", "date"})], ids=["none", "text", "number or date"]
+)
 def test_every_value_can_be_written_and_read(value: Any, types: frozenset[str]) -> None:
     text, kind = write_value(value, types)
     again = read_value(text, kind, types)
