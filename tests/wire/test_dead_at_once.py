@@ -6,6 +6,7 @@ The same acts in one process stand in tests/accounts/ (test_api_keys, test_membe
 import http.client
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +17,10 @@ from typing import Any
 import pytest
 
 from accounts.factors import totp
+from tests.accounts.cast import NEW_PASSWORD
 from tests.portals import Portal
 from tests.scripts import PASSWORD
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.long, pytest.mark.chaos]
 
@@ -163,6 +166,42 @@ def switch_factor_off(live: Live) -> tuple[str, Callable[[], tuple[int, Any]]]:
     return tokens["access_token"], lambda: live.call("POST", f"{FACTOR}/remove", live.victim)
 
 
+def reuse_refresh_token(live: Live) -> tuple[str, Callable[[], tuple[int, Any]]]:
+    body = {"email": live.victim_email, "password": PASSWORD, "org": live.slug}
+    _, tokens = live.call("POST", "/api/v1/auth/login", "", body)
+
+    def use_twice() -> tuple[int, Any]:
+        once = live.call("POST", "/api/v1/auth/refresh", "", {"refresh_token": tokens["refresh_token"]})
+        again = live.call("POST", "/api/v1/auth/refresh", "", {"refresh_token": tokens["refresh_token"]})
+        assert again[0] == 401
+        assert live.probe(once[1]["access_token"]) == {401: PROBES}
+        return once
+
+    return tokens["access_token"], use_twice
+
+
+def reset_password(live: Live) -> tuple[str, Callable[[], tuple[int, Any]]]:
+    def reset() -> tuple[int, Any]:
+        assert live.call("POST", "/api/v1/auth/password/forgot", "", {"email": live.victim_email})[0] in {200, 202, 204}
+        token = _token_mailed_to(live)
+        return live.call("POST", "/api/v1/auth/password/reset", "", {"token": token, "password": NEW_PASSWORD})
+
+    return live.victim, reset
+
+
+def _token_mailed_to(live: Live) -> str:
+    """The token of the newest mail, once the worker has written it."""
+
+    def newest() -> str:
+        shown = live.portal.manage("outbox", "newest", "--to", live.victim_email).stdout
+        return shown if "/password/reset/" in shown else ""
+
+    wait_until(lambda: bool(newest()), "the mail with the link")
+    found = re.search(r"/password/reset/([\w-]+)", newest())
+    assert found
+    return found[1]
+
+
 def _switching_on(live: Live, token: str) -> Callable[[], tuple[int, Any]]:
     status, begun = live.call("POST", FACTOR, token)
     assert status == 201, begun
@@ -187,6 +226,8 @@ def _remove(live: Live) -> tuple[int, Any]:
         leave,
         end_session,
         end_others,
+        reuse_refresh_token,
+        reset_password,
         switch_factor_on,
         switch_factor_on_with_key,
         switch_factor_off,
