@@ -3,8 +3,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
-# One more than the cores they are meant for: many tests wait for a process rather than compute.
-WORKERS ?= 3
+WORKERS ?= 2
 
 export ORGPORTAL_ENV ?= local
 
@@ -49,7 +48,7 @@ format: install-dev ## format the code and mend what can be mended by itself
 
 .PHONY: bench
 bench: install-dev ## benchmarks, each as a ratio against a baseline in the same run
-	@for name in reads lifecycle; do $(BIN)/python -m bench.$$name || exit 1; done
+	@for name in reads lifecycle pages transfers; do $(BIN)/python -m bench.$$name || exit 1; done
 
 .PHONY: chaos
 chaos: install-dev ## the tests that kill processes and cut connections, the long ones included

@@ -23,7 +23,7 @@ PACKAGES = {
     ),
 }
 ICONS = [
-    "alert-triangle", "api", "arrow-bar-to-left", "arrow-down", "arrow-left", "arrow-right", "arrow-up",
+    "alert-triangle", "api", "arrow-down", "arrow-left", "arrow-right", "arrow-up",
     "arrows-exchange", "braces", "building", "building-community", "check", "chevron-down", "chevron-left",
     "chevron-right", "circle-check", "circle-x", "clock", "code", "columns-3", "copy", "database", "device-desktop",
     "download", "eye", "eye-off", "file-text", "filter", "git-compare", "info-circle", "key", "list-details", "lock",

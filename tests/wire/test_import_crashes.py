@@ -19,7 +19,7 @@ from tests.wire.interrupted import File, Sender, assert_exact, inserted, upserte
 pytestmark = pytest.mark.chaos
 
 KILLS = effort(short=2, full=20)
-LINES = effort(short=2500, full=4500)
+LINES = effort(short=1200, full=4500)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Two at once, fifty times each (ten in the suite): sign-ups, renames, deletions, writes, logins."""
+"""Two at once, fifty times each (five in the suite): sign-ups, renames, deletions, writes, logins."""
 
 import threading
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from tests.effort import effort
 from tests.portals import Portal
 from tests.wire.people import PASSWORD, access_of, principal_with, sign_up, token_of
 
-ROUNDS = effort(short=10, full=50)
+ROUNDS = effort(short=5, full=50)
 SIGN_UPS_AT_ONCE = 40
 
 
