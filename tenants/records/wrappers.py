@@ -131,7 +131,8 @@ def _read_binary(value: object) -> bytes:
 
 def _read_uuid(value: object) -> bytes:
     text = _text(value, _UUID, "Use a UUID with its hyphens.")[0]
-    return Binary(uuid.UUID(text).bytes, UUID_SUBTYPE)
+    binary: bytes = Binary(uuid.UUID(text).bytes, UUID_SUBTYPE)
+    return binary
 
 
 READERS: Mapping[str, Callable[[Any], Any]] = {
