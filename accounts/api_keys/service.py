@@ -84,20 +84,10 @@ def make_key(
     account = database.collection(ACCOUNTS).find_one({"_id": principal.account_id}, {"generation": 1})
     if account is None:
         raise unauthenticated()
-    text, moment = key_text.new_key(), now()
-    fields = {
-        "key_id": ObjectId(),
-        "org_id": org_id,
-        "account_id": principal.account_id,
-        "generation": account["generation"],
-        "name": called,
-        "prefix": key_text.shown_prefix(text),
-        "scopes": granted,
-        "role": wanted.value,
-        "created_at": moment,
-        **({"expires_at": expires_at, "forget_at": expires_at + KEPT_AFTER_EXPIRY} if expires_at else {}),
-    }
-    row = new_document(ApiKeyDocument, digest(text), fields)
+    text = key_text.new_key()
+    row = _new_row(
+        text, account, org_id=org_id, name=called, scopes=granted, role=wanted.value, **_lifetime(expires_at)
+    )
     with (
         audit.act(
             action="api_key.created",
@@ -123,6 +113,21 @@ def make_key(
         collection.delete_one({"_id": row["_id"]})
         raise unauthenticated()
     return NewKey(key=_described(row, wanted, principal.email, "active"), text=text)
+
+
+def _new_row(text: str, account: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
+    made = {
+        "key_id": ObjectId(),
+        "account_id": account["_id"],
+        "generation": account["generation"],
+        "prefix": key_text.shown_prefix(text),
+        "created_at": now(),
+    }
+    return new_document(ApiKeyDocument, digest(text), made | fields)
+
+
+def _lifetime(expires_at: datetime | None) -> dict[str, datetime]:
+    return {"expires_at": expires_at, "forget_at": expires_at + KEPT_AFTER_EXPIRY} if expires_at else {}
 
 
 def list_keys(*, org_id: ObjectId) -> list[ApiKey]:
