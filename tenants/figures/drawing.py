@@ -16,6 +16,8 @@ TICKS = 3
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 FEW_COLUMNS = 6
 LABEL_LENGTH = 12
+# Of a label on a phone, where the letters are largest in proportion.
+CHARACTER_WIDTH = 9.0
 
 
 @dataclass(frozen=True)
@@ -185,6 +187,7 @@ def _column_labels(bars: Sequence[Bar], step: float, *, between: bool) -> tuple[
             Tick(_text(LEFT + edge * step), text, anchor)
             for edge, text, anchor in zip(edges, texts, anchors, strict=True)
         )
-    few = len(bars) <= FEW_COLUMNS
-    shown = range(len(bars)) if few else (0, (len(bars) - 1) // 2, len(bars) - 1)
-    return tuple(Tick(_text(LEFT + (number + 0.5) * step), bars[number].label[:LABEL_LENGTH]) for number in shown)
+    texts = [bar.label[:LABEL_LENGTH] for bar in bars]
+    all_fit = len(bars) <= FEW_COLUMNS and max(map(len, texts), default=0) * CHARACTER_WIDTH <= step
+    shown = range(len(bars)) if all_fit else sorted({0, (len(bars) - 1) // 2, len(bars) - 1})
+    return tuple(Tick(_text(LEFT + (number + 0.5) * step), texts[number]) for number in shown)

@@ -47,7 +47,13 @@ log = structlog.get_logger(__name__)
 
 
 def run_import(
-    *, access: Access, options: Options, body: Iterable[bytes], total_bytes: int = 0, key: str | None = None
+    *,
+    access: Access,
+    options: Options,
+    body: Iterable[bytes],
+    total_bytes: int = 0,
+    key: str | None = None,
+    file_name: str = "",
 ) -> Import:
     """Import a file while it comes in; the result.
 
@@ -59,7 +65,7 @@ def run_import(
     if access.organization.status != ACTIVE:
         raise organization_busy()
     import_id = identity.import_id(access.organization.id, key)
-    job = journal.claim(access, import_id, options, state="receiving", total_bytes=total_bytes)
+    job = journal.claim(access, import_id, options, state="receiving", total_bytes=total_bytes, file_name=file_name)
     if job.is_over:
         return _given_again(job, body)
     with Spool() as spool, _audited(access, job, options):

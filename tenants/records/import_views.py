@@ -1,7 +1,7 @@
 """Imports: send a file, watch it become records, see what went wrong with which line. Each is guard, form, service."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from django.contrib import messages
@@ -119,8 +119,9 @@ def _context(access: Access) -> dict[str, Any]:
 def import_sample(request: HttpRequest, access: Access) -> HttpResponse:
     """The sample file at one click."""
     options = service.read_options(format=samples.FORMAT)
+    run = partial(service.run_import, access=access, options=options, file_name=samples.NAME)
     with samples.open_sample() as file:
-        done = without_deadline(request, lambda: service.run_import(access=access, options=options, body=[file.read()]))
+        done = without_deadline(request, lambda: run(body=[file.read()]))
     messages.success(request, f"{done.counts.inserted} sample records are here. Delete them again whenever you like.")
     return redirect("records")
 

@@ -216,6 +216,7 @@ def test_the_sample_comes_at_one_click(desk: Desk) -> None:
     assert f"{samples.COUNT} sample records are here." in text_of(page)
     assert len(table_of(page)) == samples.COUNT
     assert isinstance(desk.data("order-0001")["total"], Decimal128)
+    assert samples.NAME in text_of(browser.get("/records/imports"))
 
 
 def test_the_file_is_only_taken_with_the_forms_token(desk: Desk) -> None:
