@@ -44,10 +44,7 @@ def delete(organization: Organization) -> bool:
         raise not_found()
     if not done:
         raise refusal(current)
-    if at_once:
-        with operation.kept_alive(current, holder):
-            resume(current, holder)
-    return at_once
+    return at_once and operation.finish_at_once(current, holder, resume)
 
 
 def resume(organization: Organization, holder: str) -> None:

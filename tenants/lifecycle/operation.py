@@ -7,7 +7,7 @@ holder, so one that was taken over finds out at its next step.
 
 import secrets
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -108,3 +108,20 @@ def kept_alive(organization: Organization, holder: str) -> Iterator[None]:
     finally:
         finished.set()
         thread.join()
+
+
+def finish_at_once(organization: Organization, holder: str, resume: Callable[[Organization, str], None]) -> bool:
+    """Try to bring a fenced operation to its end within this request.
+
+    False when the database took longer than the request may: nothing is lost, the outcome is just not known yet,
+    and the worker goes on when the lease has passed (not before, for what was sent may still arrive).
+    """
+    try:
+        with kept_alive(organization, holder):
+            resume(organization, holder)
+    except PyMongoError as error:
+        if not database.is_unavailable(error):
+            raise
+        log.warning("operation_left_to_the_worker", org_id=str(organization.id), error=type(error).__name__)
+        return False
+    return True

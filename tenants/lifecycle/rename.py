@@ -20,6 +20,7 @@ from tenants.rules import switching
 
 # Copying on the embedded database does a few thousand documents a second; more than this is for the worker.
 COPIED_AT_ONCE = 3000
+BYTES_COPIED_AT_ONCE = 4_000_000
 
 
 def rename(organization: Organization, *, slug: str, changes: Mapping[str, Any]) -> Organization:
@@ -35,19 +36,22 @@ def rename(organization: Organization, *, slug: str, changes: Mapping[str, Any])
     if not manager.drop_ghost(target, organization.id):
         raise organization_exists(slug)
     manager.stamp(organization.placement, organization.id)
-    at_once = not manager.copies(organization.placement, target) or (
-        sizes.size_of(organization).records <= COPIED_AT_ONCE
-    )
+    at_once = not manager.copies(organization.placement, target) or _is_copied_quickly(organization)
     holder = operation.new_holder()
     fenced = _fence(organization, slug, changes, holder, at_once)
     if not at_once:
         return fenced
-    with operation.kept_alive(fenced, holder):
-        resume(fenced, holder)
+    if not operation.finish_at_once(fenced, holder, resume):
+        return fenced
     renamed = operation.load(organization.id)
     if renamed is None:
         raise not_found()
     return renamed
+
+
+def _is_copied_quickly(organization: Organization) -> bool:
+    size = sizes.size_of(organization)
+    return size.records <= COPIED_AT_ONCE and size.bytes <= BYTES_COPIED_AT_ONCE
 
 
 def target_placement(organization: Organization, slug: str) -> Placement:
