@@ -6,6 +6,8 @@ PYTEST := $(BIN)/python -m pytest
 WORKERS ?= 2
 
 export ORGPORTAL_ENV ?= local
+# Some machines forbid it; then each of the many processes would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## list the targets

@@ -4,7 +4,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 find_one() {
-    for candidate in ${CHROMIUM:-} chromium chromium-browser google-chrome google-chrome-stable; do
+    # The one without a window first: it is the same engine, and takes two thirds of the time.
+    for candidate in ${CHROMIUM:-} chromium-headless-shell chromium chromium-browser google-chrome google-chrome-stable; do
         # On Ubuntu `chromium-browser` may be only a note that says where to get it, hence the --version.
         if path=$(command -v "$candidate" 2>/dev/null) && "$path" --version >/dev/null 2>&1; then
             echo "$path"
@@ -16,7 +17,7 @@ find_one() {
 
 find_one && exit
 echo "orgportal: installing Chromium for the browser tests" >&2
-scripts/apt-install.sh chromium || true
+scripts/apt-install.sh chromium-headless-shell || scripts/apt-install.sh chromium || true
 find_one && exit
 .venv/bin/playwright install chromium >&2 || true
 CHROMIUM=$(.venv/bin/python -c '

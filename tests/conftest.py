@@ -9,16 +9,13 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from orgportal.env import VARIABLES
+from tests.emptying import empty
 from tests.portals import Portal
 from tests.servers import DatabaseServer
-
-if TYPE_CHECKING:
-    from pymongo.database import Database
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
 CONTROLS = WORKER == "main"
@@ -85,7 +82,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
     database.forget_clients()
     if _server is not None:
-        _server.stop()
+        _server.kill()
     shutil.rmtree(FOLDER, ignore_errors=True)
 
 
@@ -106,24 +103,7 @@ def clean_database(database_indexes: None) -> None:
     """
     from orgportal import database
 
-    master = database.master()
-    names = master.list_collection_names()
-    for name in names:
-        if name.startswith("org_"):
-            master.drop_collection(name)
-    for name in _filled(master, [name for name in names if not name.startswith("org_")]):
-        master[name].delete_many({})
-
-
-def _filled(master: "Database[Any]", names: list[str]) -> list[str]:
-    """Those of the collections that hold something, in one round trip: most tests leave most of them empty."""
-    if not names:
-        return []
-    looks = [[{"$limit": 1}, {"$project": {"_id": 0, "name": {"$literal": name}}}] for name in names]
-    others = [
-        {"$unionWith": {"coll": name, "pipeline": look}} for name, look in zip(names[1:], looks[1:], strict=True)
-    ]
-    return [row["name"] for row in master[names[0]].aggregate([*looks[0], *others])]
+    empty(database.master())
 
 
 @pytest.fixture
@@ -138,7 +118,7 @@ def database_server() -> Iterator[Callable[..., DatabaseServer]]:
 
     yield make
     for server in servers:
-        server.stop()
+        server.kill()
 
 
 @pytest.fixture(scope="session")

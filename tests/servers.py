@@ -13,6 +13,7 @@ from pymongo.errors import PyMongoError
 from orgportal.lifeline import tied
 
 START_SECONDS = 30
+STOP_SECONDS = 10
 
 
 def free_port() -> int:
@@ -86,12 +87,12 @@ class DatabaseServer:
             self._process = None
 
     def stop(self) -> None:
-        """End it in order."""
+        """End it in order: kept for when its folder is used again. What is thrown away can be killed."""
         if self._process is not None:
             self._process.terminate()
-            try:
-                self._process.wait(10)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            self._process = None
+            until = time.monotonic() + STOP_SECONDS
+            while self._process.poll() is None and time.monotonic() < until:
+                # One that waits for a connection notices only after two seconds that it shall end.
+                _listens(self.port)
+                time.sleep(0.02)
+            self.kill()

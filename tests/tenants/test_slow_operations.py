@@ -1,6 +1,6 @@
 """A rename or deletion for which the database takes longer than a request may: 202, and the worker goes on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.test import override_settings
@@ -9,7 +9,6 @@ from orgportal import database, indexes
 from tenants import service
 from tenants.documents import ACTIVE, DELETING, RENAMING
 from tenants.lifecycle import doctor, operation, reconcile
-from tests.conftest import FOLDER
 from tests.servers import DatabaseServer
 from tests.tenants.test_lifecycle import ACME, LATER
 from tests.wire.people import access_of, sign_up
@@ -20,16 +19,17 @@ SLOW_MILLISECONDS = 2500
 
 
 @pytest.fixture
-def server() -> Iterator[DatabaseServer]:
+def server(database_server: Callable[..., DatabaseServer]) -> Iterator[DatabaseServer]:
     """A database that can be made slow, with one organization, called acme."""
-    started = DatabaseServer(FOLDER / "slow", durable=False, failpoints=True).start()
+    started = database_server(durable=False, failpoints=True)
     with override_settings(MONGODB_URI=started.uri, MONGODB_DATABASE="slow"):
         database.forget_clients()
-        indexes.ensure_indexes()
-        sign_up("Acme", email=ACME)
-        yield started
-        database.forget_clients()
-    started.stop()
+        try:
+            indexes.ensure_indexes()
+            sign_up("Acme", email=ACME)
+            yield started
+        finally:
+            database.forget_clients()
 
 
 def think_once_about(command: str) -> None:

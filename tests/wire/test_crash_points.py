@@ -22,6 +22,7 @@ from tenants import manager, service
 from tenants.documents import ACTIVE, now
 from tenants.lifecycle import doctor, reconcile
 from tests.effort import effort
+from tests.emptying import empty
 from tests.portals import ROOT
 from tests.servers import DatabaseServer
 from tests.wire.people import PASSWORD, access_of, principal_with, sign_up, token_of
@@ -76,14 +77,6 @@ def crasher(clean_database: None) -> Iterator[Crasher]:
     made = Crasher(settings.MONGODB_URI, settings.MONGODB_DATABASE)
     yield made
     made.close()
-
-
-def empty_the_database() -> None:
-    for name in database.master().list_collection_names():
-        if name.startswith("org_"):
-            database.master().drop_collection(name)
-        else:
-            database.collection(name).delete_many({})
 
 
 def seed() -> None:
@@ -171,7 +164,7 @@ def every_crash_point(try_once: Callable[[int, str], bool], *, step: int = EVERY
 
 def test_a_sign_up_killed_at_any_command_is_whole_or_gone(crasher: Crasher) -> None:
     def try_once(command: int, when: str) -> bool:
-        empty_the_database()
+        empty(database.master())
         outcome = crasher.run("sign_up", command, when, input=SIGN_UP)
         assert outcome["triggered"] or outcome["fate"] == "finished", outcome
         assert_sign_up_is_settled()
@@ -182,7 +175,7 @@ def test_a_sign_up_killed_at_any_command_is_whole_or_gone(crasher: Crasher) -> N
 
 def test_a_killed_sign_up_that_is_repeated_under_its_key_gives_the_first_organization(crasher: Crasher) -> None:
     def try_once(command: int, when: str) -> bool:
-        empty_the_database()
+        empty(database.master())
         outcome = crasher.run("sign_up", command, when, input=SIGN_UP | {"origin": "key"})
         reconciled()
         first = [found.id for found in service.all_organizations()]
@@ -203,7 +196,7 @@ def test_a_rename_killed_at_any_command_keeps_every_record_under_one_name(
         monkeypatch.setattr(database, "copies_on_rename", lambda cluster: False)
 
     def try_once(command: int, when: str) -> bool:
-        empty_the_database()
+        empty(database.master())
         seed()
         change = {"slug": "bcme", "organization_name": "Bcme"}
         outcome = crasher.run("rename", command, when, email=EMAIL, input=change, renames_natively=renames_natively)
@@ -216,7 +209,7 @@ def test_a_rename_killed_at_any_command_keeps_every_record_under_one_name(
 
 def test_a_deletion_killed_at_any_command_ends_in_nothing(crasher: Crasher) -> None:
     def try_once(command: int, when: str) -> bool:
-        empty_the_database()
+        empty(database.master())
         seed()
         token = token_of(EMAIL)
         outcome = crasher.run("delete", command, when, email=EMAIL)
@@ -260,7 +253,7 @@ def killed_database(database_server: Callable[..., DatabaseServer], settings: An
 @pytest.mark.parametrize("operation", ["sign_up", "rename", "delete"])
 def test_a_database_killed_at_any_command_loses_nothing(operation: str, killed_database: KilledDatabase) -> None:
     def try_once(command: int, when: str) -> bool:
-        empty_the_database()
+        empty(database.master())
         if operation == "sign_up":
             triggered = killed_database.crash(operation, command, when, input=SIGN_UP)
             assert_sign_up_is_settled()
