@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from orgportal.env import VARIABLES
-from tests.emptying import empty
+from tests.emptying import Traces
 from tests.portals import Portal
 from tests.servers import DatabaseServer
 
@@ -27,6 +27,7 @@ FOLDER = Path(
 DATABASE = f"test_{WORKER}"
 
 _server: DatabaseServer | None = None
+_traces = Traces(DATABASE)
 
 
 def _set_environment() -> None:
@@ -71,6 +72,7 @@ def pytest_configure(config: pytest.Config) -> None:
     import django
 
     django.setup()
+    _traces.watch()
     if CONTROLS:
         from orgportal import assets
 
@@ -103,7 +105,7 @@ def clean_database(database_indexes: None) -> None:
     """
     from orgportal import database
 
-    empty(database.master())
+    _traces.remove(database.master())
 
 
 @pytest.fixture

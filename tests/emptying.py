@@ -1,24 +1,71 @@
 """A database made empty as quickly as it can be: before most tests, and between the rounds of some."""
 
+import sys
+from collections.abc import Iterable
 from typing import Any
 
+from pymongo import monitoring
 from pymongo.database import Database
 
+# Commands after which the one collection that they name may hold something, or be there at all.
+FILL = {"insert", "update", "findAndModify", "create", "createIndexes"}
+FILL_NOTHING = {
+    "find", "getMore", "killCursors", "count", "distinct", "delete", "drop", "dropIndexes", "collMod", "listIndexes",
+    "listCollections", "dbStats", "collStats",
+}  # fmt: skip
+# What another process writes is not heard here.
+PROCESSES = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"}
 
-def empty(database: "Database[Any]") -> None:
-    """No organization's collection any more, and nothing in the others, whose indexes stay."""
-    names = database.list_collection_names()
-    for name in names:
+
+def empty(database: "Database[Any]", names: Iterable[str] | None = None) -> None:
+    """No organization's collection any more, and nothing in the others (all, or those named); their indexes stay."""
+    for name in database.list_collection_names() if names is None else names:
         if name.startswith("org_"):
             database.drop_collection(name)
-    for name in _filled(database, [name for name in names if not name.startswith("org_")]):
-        database[name].delete_many({})
+        else:
+            database[name].delete_many({})
 
 
-def _filled(database: "Database[Any]", names: list[str]) -> list[str]:
-    """Those of the collections that hold something, in one round trip: most tests leave most of them empty."""
-    if not names:
-        return []
-    looks = [[{"$limit": 1}, {"$project": {"_id": 0, "name": {"$literal": name}}}] for name in names]
-    others = [{"$unionWith": {"coll": name, "pipeline": look}} for name, look in zip(names[1:], looks[1:], strict=True)]
-    return [row["name"] for row in database[names[0]].aggregate([*looks[0], *others])]
+class Traces(monitoring.CommandListener):
+    """Which collections of one database this process has written to since they were last removed.
+
+    Most tests write to a few collections of forty; emptying all of them takes longer than many a test. After
+    anything whose traces cannot be known, such as another process, all are taken for written.
+    """
+
+    def __init__(self, database: str) -> None:
+        self._database = database
+        self._written: set[str] = set()
+        self._unknown = True
+
+    def watch(self) -> None:
+        """From now on, for every client that is opened later."""
+        monitoring.register(self)
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, _: Any) -> None:
+        if event in PROCESSES:
+            self._unknown = True
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        name, command = event.command_name, event.command
+        if event.database_name != self._database:
+            self._unknown |= name == "renameCollection"
+        elif name in FILL:
+            self._written.add(command[name])
+        elif name not in FILL_NOTHING and not (name == "aggregate" and _only_reads(command)):
+            self._unknown = True
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None: ...
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None: ...
+
+    def remove(self, database: "Database[Any]") -> None:
+        """Empty what may hold something."""
+        unknown, written = self._unknown, self._written
+        self._unknown, self._written = False, set()
+        empty(database, None if unknown else sorted(written))
+
+
+def _only_reads(command: Any) -> bool:
+    return not any(stage.keys() & {"$out", "$merge"} for stage in command["pipeline"])

@@ -35,7 +35,6 @@ class Desk:
         made = service.sign_up(organization_name=self.slug, slug=self.slug, email=owner, password=PASSWORD)
         self.org_id: ObjectId = made.organization.id
         self.account_id: ObjectId = made.account_id
-        self.collection = database.collection(f"org_{self.slug}")
         self._cookies = {Role.OWNER: self._cookie(owner)}
         for role in (Role.VIEWER, Role.EDITOR):
             email = f"{role.value}-{owner}"
@@ -46,6 +45,11 @@ class Desk:
     def _cookie(self, email: str) -> str:
         logged_in = accounts.log_in(email=email, password=PASSWORD, org_slug=None, choose_later=True)
         return accounts.open_session(logged_in=logged_in)
+
+    @property
+    def collection(self) -> Any:
+        """Looked up every time: other tests open the process's client anew."""
+        return database.collection(f"org_{self.slug}")
 
     @property
     def is_there(self) -> bool:
