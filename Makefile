@@ -3,7 +3,8 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
-WORKERS ?= 2
+# More than there are cores: many tests wait for a process.
+WORKERS ?= 3
 
 export ORGPORTAL_ENV ?= local
 # Some machines forbid it; then each of the many processes would compile every module anew.

@@ -7,8 +7,8 @@ from django.test import override_settings
 
 from orgportal import database, indexes
 from tenants import service
-from tenants.documents import ACTIVE, DELETING, RENAMING
-from tenants.lifecycle import doctor, operation, reconcile
+from tenants.documents import ACTIVE, DELETING, RENAMING, now
+from tenants.lifecycle import doctor, reconcile
 from tests.servers import DatabaseServer
 from tests.tenants.test_lifecycle import ACME, LATER
 from tests.wire.people import access_of, sign_up
@@ -44,7 +44,7 @@ def test_a_rename_that_takes_too_long_is_left_to_the_worker(server: DatabaseServ
     with database.deadline(DEADLINE):
         renamed = service.update(access=access, slug="bcme")
     assert renamed.status == RENAMING
-    reconcile.run_all(at=operation.now() + LATER)
+    reconcile.run_all(at=now() + LATER)
     organization = access_of(ACME).organization
     assert (organization.status, organization.slug) == (ACTIVE, "bcme")
     assert list(doctor.examine()) == []
@@ -56,6 +56,6 @@ def test_a_deletion_that_takes_too_long_is_left_to_the_worker(server: DatabaseSe
     with database.deadline(DEADLINE):
         assert not service.delete(access=access)
     assert [one.status for one in service.all_organizations()] == [DELETING]
-    reconcile.run_all(at=operation.now() + LATER)
+    reconcile.run_all(at=now() + LATER)
     assert list(service.all_organizations()) == []
     assert list(doctor.examine()) == []
