@@ -18,7 +18,11 @@ class CredentialField(forms.CharField):
 
     def __init__(self, schema: type[BaseModel]) -> None:
         self.schema = schema
-        super().__init__(max_length=3 * MAX_ENCODED, widget=forms.HiddenInput, error_messages={"required": NO_ANSWER})
+        super().__init__(
+            max_length=3 * MAX_ENCODED,
+            widget=forms.HiddenInput,
+            error_messages={"required": NO_ANSWER, "max_length": NO_ANSWER},
+        )
 
     def clean(self, value: Any) -> Any:
         """The schema, filled in."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.accounts.factors.apps import Clock, a_clock
 from tests.accounts.passkeys.authenticator import Authenticator
 from tests.accounts.passkeys.people import added
 from tests.scripts import Script, log_in, sign_up
@@ -27,3 +28,9 @@ def owner(script: Script, device: Authenticator) -> Script:
     """Acme's owner, whose only second factor is a passkey in `device`."""
     added(script, device)
     return script
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time by which codes of apps are right."""
+    return a_clock(monkeypatch)

@@ -6,6 +6,7 @@ import pytest
 from pymongo.errors import DuplicateKeyError
 from pytest_django import Settings
 
+from accounts.factors import codes
 from accounts.tokens import now
 from orgportal import database
 from tests.accounts.passkeys.authenticator import Authenticator, lying, to_bytes, to_text
@@ -213,6 +214,35 @@ def test_nor_can_they_when_both_are_at_it_at_once(owner: Script, device: Authent
         database.collection("accounts").update_one(
             {"_id": umbrella["_id"]}, {"$push": {"secrets.passkeys": acme["secrets"]["passkeys"][0]}}
         )
+
+
+def test_passkeys_go_with_their_account(owner: Script, device: Authenticator) -> None:
+    owner.post(f"{PASSKEYS}/options")
+    owner.post(f"{AUTH}/sudo/passkey/options")
+    assert owner.delete("/api/v1/orgs/acme").status_code in {202, 204}
+    assert database.collection("accounts").find_one({"secrets.passkeys.id": {"$exists": True}}) is None
+    assert database.collection("passkey_challenges").find_one({"account_id": {"$ne": None}}) is None
+    assert problem_of(log_in_alone(device)) == (401, "invalid_passkey")
+
+
+def test_an_api_key_has_no_say_in_them(owner: Script) -> None:
+    key = Script(body_of(owner.post("/api/v1/orgs/acme/keys", {"name": "Job", "scopes": ["members"]}))["key"])
+    for answer in (key.get(PASSKEYS), key.post(f"{PASSKEYS}/options"), key.post(f"{AUTH}/sudo/passkey/options")):
+        assert problem_of(answer) == (403, "not_for_keys")
+
+
+def test_an_earlier_secret_key_opens_recovery_codes_until_they_are_resealed(
+    script: Script, device: Authenticator, settings: Settings
+) -> None:
+    made = added(script, device)
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another key, which is long enough for anybody to use 1234567890"
+    assert codes.reseal_all() == 1
+    assert codes.reseal_all() == 0
+    settings.SECRET_KEY_FALLBACKS = []
+    login = {"email": EMAIL, "password": PASSWORD, "otp": made["recovery_codes"][0]}
+    assert Script().post(f"{AUTH}/login", login).status_code == 200
+    assert log_in_alone(device).status_code == 200
 
 
 def test_where_there_is_no_host_name_there_are_no_passkeys(owner: Script, settings: Settings) -> None:
