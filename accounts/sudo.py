@@ -64,13 +64,13 @@ def confirm(*, principal: Principal, password: str, otp: str | None = None) -> d
     if codes.is_on(account):
         _confirm_code(principal, account, otp)
     attempt.forgive()
-    return grant(principal)
+    return grant(principal, by="password")
 
 
-def grant(principal: Principal) -> datetime:
+def grant(principal: Principal, *, by: str) -> datetime:
     """Note that the caller has proved who they are; until when that counts. Raises PortalError 401 as `confirm`."""
     until = from_now()
-    with audit.act(action="sudo.confirmed", org_ids=_chains(principal), actor=principal):
+    with audit.act(action="sudo.confirmed", org_ids=_chains(principal), actor=principal, details={"by": by}):
         if not sessions.extend_sudo(principal.session_id, until):
             raise unauthenticated()
     return until

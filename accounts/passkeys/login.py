@@ -126,7 +126,7 @@ def confirm(*, principal: Principal, assertion: Assertion) -> datetime:
     if account is None or not _accepted(account, assertion, asked):
         raise sudo.failed(principal, "credential", "This passkey was not accepted, or it took too long. Try again.")
     attempt.forgive()
-    return sudo.grant(principal)
+    return sudo.grant(principal, by="passkey")
 
 
 def _second_step(account: Account, *, holder: str) -> Document:

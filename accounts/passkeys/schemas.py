@@ -6,17 +6,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from webauthn.helpers import base64url_to_bytes
 
-from accounts.passkeys.ceremonies import MAX_CREDENTIAL_ID, Assertion, Attestation
+from accounts.passkeys.ceremonies import BASE64URL, MAX_CREDENTIAL_ID, Assertion, Attestation
 from accounts.passkeys.service import MAX_NAME_LENGTH
 from accounts.passkeys.service import Passkey as Kept
 from orgportal.conventions.schemas import OMITTABLE, Input
 
-BASE64URL = "^[A-Za-z0-9_-]+$"
+ENCODED = f"^{BASE64URL}$"
 # Larger than any that are made: the longest are attestations with a chain of certificates.
 MAX_ENCODED = 20_000
 
-CredentialId = Annotated[str, Field(min_length=1, max_length=MAX_CREDENTIAL_ID, pattern=BASE64URL)]
-Encoded = Annotated[str, Field(min_length=2, max_length=MAX_ENCODED, pattern=BASE64URL)]
+CredentialId = Annotated[str, Field(min_length=2, max_length=MAX_CREDENTIAL_ID, pattern=ENCODED)]
+Encoded = Annotated[str, Field(min_length=2, max_length=MAX_ENCODED, pattern=ENCODED)]
 Name = Annotated[str, Field(max_length=MAX_NAME_LENGTH, description="Which device it is on.", examples=["My phone"])]
 
 
@@ -68,7 +68,7 @@ class AssertionResponse(Input):
     clientDataJSON: Encoded
     authenticatorData: Encoded
     signature: Encoded
-    userHandle: Annotated[str, Field(max_length=100, pattern=BASE64URL)] | None = None
+    userHandle: Annotated[str, Field(min_length=2, max_length=100, pattern=ENCODED)] | None = None
 
 
 class ShownCredential(_Credential):
