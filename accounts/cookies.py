@@ -49,9 +49,10 @@ def keep_waiting_login(response: HttpResponseBase, secret: str) -> None:
     _set(response, WAITING, secret, pending.LIFETIME)
 
 
-def drop_waiting_login(response: HttpResponseBase) -> None:
-    """No login waits in this browser any more."""
-    _set(response, WAITING, "", timedelta(0))
+def drop_waiting_login(request: HttpRequest, response: HttpResponseBase) -> None:
+    """No login waits in this browser any more, if one did."""
+    if WAITING in request.COOKIES:
+        _set(response, WAITING, "", timedelta(0))
 
 
 def _set(response: HttpResponseBase, name: str, value: str, lifetime: timedelta) -> None:

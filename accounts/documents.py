@@ -31,6 +31,9 @@ API_KEYS = "api_keys"
 INDEXES: dict[str, list[IndexModel]] = {
     ACCOUNTS: [
         IndexModel([("email", ASCENDING)], name="email", unique=True),
+        # Sparse, as most accounts have none; by it a login with a passkey alone finds its account. The last one that is
+        # removed takes the list with it: an empty one is indexed, too.
+        IndexModel([("secrets.passkeys.credential", ASCENDING)], name="passkeys_credential", unique=True, sparse=True),
         # With the id, so that a page of an organization's members is read in order.
         IndexModel([("memberships.org_id", ASCENDING), ("_id", ASCENDING)], name="memberships_org_id_id"),
     ],

@@ -63,6 +63,21 @@ def code_attempt(*, account_id: ObjectId, email: str, device: Device | None) -> 
     return Attempt((_guesses("code", str(account_id)), _of_network()))
 
 
+def passkey_attempt(*, credential: str, email: str | None, device: Device | None) -> Attempt:
+    """A passkey that is shown. By its id, known or not; `email` is that of the account that has it, if one has."""
+    if email is not None and device is not None and device.knows(email):
+        return Attempt((_guesses("passkey_device", credential, device.id),))
+    return Attempt((_guesses("passkey", credential), _of_network()))
+
+
+def count_challenge() -> None:
+    """Count a challenge that somebody asks for who has not said who they are. Raises PortalError 429 over
+    GUESSES_PER_ADDRESS from one network: each is kept for minutes.
+    """
+    limit, seconds = settings.GUESSES_PER_ADDRESS, settings.GUESS_WINDOW_SECONDS
+    throttle.take(throttle.bucket("passkey_challenge", _network(), limit=limit, seconds=seconds))
+
+
 def confirmation_attempt(*, account_id: ObjectId) -> Attempt:
     """A guess at the password or code from within a session. Logging in anew is counted apart."""
     return Attempt((_guesses("confirmation", str(account_id)),))

@@ -13,12 +13,13 @@ from accounts.directory import OrganizationFacts, directory
 from accounts.documents import ACCOUNTS
 from accounts.factors import codes, pending
 from accounts.factors.codes import RightCode
+from accounts.factors.pending import PendingLogin
 from accounts.principal import Membership, Principal
 from accounts.roles import Role
 from orgportal import database
 from orgportal.errors import PortalError, invalid
 
-_FOUND = {"password": 1, "email": 1, "generation": 1, "memberships": 1, **codes.FIELDS}
+FIELDS = {"password": 1, "email": 1, "generation": 1, "memberships": 1, **codes.FIELDS}
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,14 @@ class Waiting:
     """A login whose password was right, and that wants a code. `secret` is for the browser's cookie."""
 
     secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Ways:
+    """What a login that waits may go on with, besides recovery codes."""
+
+    by_app: bool
+    by_passkey: bool
 
 
 @dataclass(frozen=True)
@@ -99,8 +108,8 @@ def finish(*, secret: str, otp: str, device: Device | None) -> tuple[LoggedIn, M
     waiting = pending.find(secret) if secret else None
     if waiting is None:
         raise login_expired()
-    account = database.collection(ACCOUNTS).find_one({"_id": waiting.account_id}, _FOUND)
-    if account is None or account["generation"] != waiting.generation or not codes.is_on(account):
+    account = account_waiting(waiting)
+    if account is None:
         raise login_expired()
     right = check_code(account, otp, device=device)
     found = logged_in(account, org_slug=None, choose_later=True)
@@ -110,9 +119,19 @@ def finish(*, secret: str, otp: str, device: Device | None) -> tuple[LoggedIn, M
     return found, waiting.wishes
 
 
-def is_waiting(*, secret: str) -> bool:
-    """Whether a login waits for a code with this secret."""
-    return bool(secret) and pending.find(secret) is not None
+def ways_on(*, secret: str) -> Ways | None:
+    """How the login that waits with this secret can go on; None when none waits."""
+    waiting = pending.find(secret) if secret else None
+    account = account_waiting(waiting) if waiting else None
+    return Ways(codes.has_app(account), bool(codes.passkeys_of(account))) if account else None
+
+
+def account_waiting(waiting: PendingLogin) -> Mapping[str, Any] | None:
+    """The account of a login that waits, unless it has changed since."""
+    account = database.collection(ACCOUNTS).find_one({"_id": waiting.account_id}, FIELDS)
+    if account is None or account["generation"] != waiting.generation or not codes.is_on(account):
+        return None
+    return account
 
 
 def password_holder(*, email: str, password: str, device: Device | None) -> Mapping[str, Any]:
@@ -126,10 +145,10 @@ def password_holder(*, email: str, password: str, device: Device | None) -> Mapp
             password, account["password"] if account else None, count=attempt.count
         )
     except PortalError as refused:
-        _note(account, "login.refused", refused.code)
+        note(account, "login.refused", refused.code)
         raise
     if account is None or not matches:
-        _note(account, "login.failed", "invalid_credentials")
+        note(account, "login.failed", "invalid_credentials")
         raise invalid_credentials()
     attempt.forgive()
     if better_hash is not None:
@@ -146,17 +165,17 @@ def check_code(account: Mapping[str, Any], otp: str, *, device: Device | None) -
     try:
         attempt.count()
     except PortalError as refused:
-        _note(account, "login.refused", refused.code)
+        note(account, "login.refused", refused.code)
         raise
     right = codes.right_code(account, otp)
     if right is None:
-        _note(account, "login.failed", "invalid_otp")
+        note(account, "login.failed", "invalid_otp")
         raise codes.invalid_otp()
     attempt.forgive()
     return right
 
 
-def _note(account: Mapping[str, Any] | None, action: str, code: str) -> None:
+def note(account: Mapping[str, Any] | None, action: str, code: str) -> None:
     """Count a failed login: one write, whether the address is known or not.
 
     What was typed for an address that nobody has is not kept: it may be a password in the wrong field.
@@ -228,7 +247,7 @@ def _account_of(email: str) -> Mapping[str, Any] | None:
         address = normalise_email(email)
     except PortalError:
         address = ""
-    return database.collection(ACCOUNTS).find_one({"email": address}, _FOUND)
+    return database.collection(ACCOUNTS).find_one({"email": address}, FIELDS)
 
 
 def _pick(

@@ -11,6 +11,7 @@ from accounts.addresses import normalise_email
 from accounts.documents import ACCOUNTS, AccountDocument, new_document
 from accounts.factors import pending
 from accounts.invitations import documents as invitations
+from accounts.passkeys import challenges
 from accounts.roles import Role
 from accounts.texts import clean_line
 from accounts.tokens import now
@@ -151,6 +152,7 @@ def forget_account(*, account_id: ObjectId) -> int:
     api_keys.revoke_all_of_account(account_id)
     links.revoke_all_of_account(account_id)
     pending.forget_account(account_id)
+    challenges.forget_account(account_id)
     return sessions.end_all_of_account(account_id)
 
 

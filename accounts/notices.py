@@ -82,6 +82,21 @@ NOTICES: Mapping[str, Notice] = {
         "The passkey “{name}” now opens your account.",
         _RESET,
     ),
+    "app_added": Notice(
+        "An authenticator app was added",
+        "The codes of an authenticator app are now a second factor of your account, beside its passkeys.",
+        _RESET,
+    ),
+    "app_removed": Notice(
+        "Your authenticator app was removed",
+        "The codes of your authenticator app no longer open your account. Its passkeys are its second factor.",
+        _RESET,
+    ),
+    "passkey_removed_last": Notice(
+        "Your last passkey was removed",
+        "The passkey “{name}” no longer opens your account. It was your second factor: now the password alone does.",
+        _RESET,
+    ),
     "passkey_removed": Notice(
         "A passkey was removed",
         "The passkey “{name}” no longer opens your account.",

@@ -20,12 +20,13 @@ from accounts.login import (
     LoggedIn,
     OrganizationChoice,
     Waiting,
+    Ways,
     choices,
     choose_first,
     invalid_credentials,
-    is_waiting,
     log_in,
     open_organization,
+    ways_on,
 )
 from accounts.login import begin as begin_login
 from accounts.login import finish as finish_login
@@ -54,6 +55,7 @@ __all__ = [
     "OrganizationChoice",
     "TokenPair",
     "Waiting",
+    "Ways",
     "access_token",
     "add_membership",
     "begin_login",
@@ -66,7 +68,6 @@ __all__ = [
     "first_owner",
     "forget_organization",
     "insert_account",
-    "is_waiting",
     "issue_tokens",
     "leftovers",
     "log_in",
@@ -76,6 +77,7 @@ __all__ = [
     "password_rules",
     "prepare_account",
     "refresh_tokens",
+    "ways_on",
 ]
 
 

@@ -60,12 +60,17 @@ def confirm(*, principal: Principal, password: str, otp: str | None = None) -> d
         raise unauthenticated()
     attempt = guessing.confirmation_attempt(account_id=principal.account_id)
     if not passwords.verify(password, account["password"], count=attempt.count):
-        raise _failed(principal, "password", "This is not your password.")
+        raise failed(principal, "password", "This is not your password.")
     if codes.is_on(account):
         _confirm_code(principal, account, otp)
     attempt.forgive()
+    return grant(principal, by="password")
+
+
+def grant(principal: Principal, *, by: str) -> datetime:
+    """Note that the caller has proved who they are; until when that counts. Raises PortalError 401 as `confirm`."""
     until = from_now()
-    with audit.act(action="sudo.confirmed", org_ids=_chains(principal), actor=principal):
+    with audit.act(action="sudo.confirmed", org_ids=_chains(principal), actor=principal, details={"by": by}):
         if not sessions.extend_sudo(principal.session_id, until):
             raise unauthenticated()
     return until
@@ -73,13 +78,14 @@ def confirm(*, principal: Principal, password: str, otp: str | None = None) -> d
 
 def _confirm_code(principal: Principal, account: Mapping[str, Any], otp: str | None) -> None:
     if not otp:
-        raise invalid("otp", "Enter a code of your authenticator app as well.")
+        raise invalid("otp", "Enter a code of your authenticator app, or a recovery code, as well.")
     right = codes.right_code(account, otp)
     if right is None or not codes.use_up(right):
-        raise _failed(principal, "otp", "This code is not right, was used before, or is out of date.")
+        raise failed(principal, "otp", "This code is not right, was used before, or is out of date.")
 
 
-def _failed(principal: Principal, path: str, message: str) -> PortalError:
+def failed(principal: Principal, path: str, message: str) -> PortalError:
+    """The refusal of what was tried instead, once it is counted in the audit."""
     audit.note(
         action="sudo.failed", org_ids=_chains(principal), actor=principal, details={"what": path}, result="failed"
     )

@@ -7,6 +7,7 @@ from accounts.api_keys import views as api_keys
 from accounts.factors import views as factors
 from accounts.invitations import views as invitations
 from accounts.membership import views as membership
+from accounts.passkeys import views as passkeys
 from accounts.session_list import views as session_list
 
 urlpatterns = [
@@ -36,10 +37,17 @@ urlpatterns = [
     path("members/invitations/<invitation_id>/revoke", invitations.revoke, name="invitation_revoke"),
     path("invitations/<invitation_token>", invitations.offer, name="invitation"),
     path("login/code", factors.login_code, name="login_code"),
+    path("login/code/passkey", passkeys.login_code_passkey, name="login_code_passkey"),
+    path("login/code/passkey/options", passkeys.login_code_options, name="login_code_options"),
+    path("login/passkey", passkeys.login_passkey, name="login_passkey"),
     path("sudo", factors.sudo_page, name="sudo"),
+    path("sudo/passkey", passkeys.sudo_passkey, name="sudo_passkey"),
     path("account/security", factors.account_security, name="account_security"),
     path("account/security/begin", factors.second_factor_begin, name="second_factor_begin"),
     path("account/security/setup", factors.second_factor_setup, name="second_factor_setup"),
     path("account/security/off", factors.second_factor_off, name="second_factor_off"),
     path("account/security/codes", factors.recovery_codes, name="recovery_codes"),
+    path("account/security/passkeys/new", passkeys.passkey_new, name="passkey_new"),
+    path("account/security/passkeys/<passkey_id>", passkeys.passkey_rename, name="passkey_rename"),
+    path("account/security/passkeys/<passkey_id>/remove", passkeys.passkey_remove, name="passkey_remove"),
 ]

@@ -15,14 +15,17 @@ from accounts.authentication import (
     require_principal,
     set_session_cookie,
 )
-from accounts.cookies import device_of, keep_waiting_login, remember_device
+from accounts.cookies import device_of, drop_waiting_login, keep_waiting_login, remember_device
 from accounts.directory import directory
 from accounts.forms import LoginForm, PasswordChangeForm
+from accounts.passkeys.relying_party import is_available
 from accounts.principal import Principal
 from orgportal.errors import PortalError
 from orgportal.form_pages import show_form, show_refusal
 from orgportal.middleware import public
 from orgportal.pages import own_path
+
+LOGIN_TEMPLATE = "accounts/login.html"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -33,7 +36,7 @@ def login(request: HttpRequest) -> HttpResponse:
         return _login_page(request)
     form = LoginForm(request.POST)
     if not form.is_valid():
-        return show_form(request, "accounts/login.html", form)
+        return show_form(request, LOGIN_TEMPLATE, form, offers_passkeys=is_available())
     next_path = own_path(form.cleaned_data["next"])
     try:
         begun = service.begin_login(
@@ -43,17 +46,23 @@ def login(request: HttpRequest) -> HttpResponse:
             wishes={"next": next_path or "", "remembered": form.cleaned_data["remembered"]},
         )
     except PortalError as error:
-        return _login_refused(request, form, error)
+        return login_refused(request, form, error)
     if isinstance(begun, service.Waiting):
         response = redirect("login_code")
         keep_waiting_login(response, begun.secret)
         return response
-    response = redirect((next_path or "dashboard") if begun.organization else "choose")
-    secret = service.open_session(
-        logged_in=begun, replaces=principal_of(request), remembered=form.cleaned_data["remembered"]
-    )
+    return let_in(request, begun, next_path=next_path, remembered=form.cleaned_data["remembered"])
+
+
+def let_in(
+    request: HttpRequest, logged_in: service.LoggedIn, *, next_path: str | None, remembered: bool
+) -> HttpResponse:
+    """The answer to a login that is done: a session for this browser, and the page to go on with."""
+    response = redirect((next_path or "dashboard") if logged_in.organization else "choose")
+    secret = service.open_session(logged_in=logged_in, replaces=principal_of(request), remembered=remembered)
     start_session(request, response, secret)
-    remember_device(request, response, email=begun.email)
+    remember_device(request, response, email=logged_in.email)
+    drop_waiting_login(request, response)
     return response
 
 
@@ -61,14 +70,15 @@ def _login_page(request: HttpRequest) -> HttpResponse:
     next_path = own_path(request.GET.get("next", ""))
     if principal_of(request):
         return redirect(next_path or "dashboard")
-    return show_form(request, "accounts/login.html", LoginForm(initial={"next": next_path or ""}))
+    form = LoginForm(initial={"next": next_path or ""})
+    return show_form(request, LOGIN_TEMPLATE, form, offers_passkeys=is_available())
 
 
-def _login_refused(request: HttpRequest, form: LoginForm, error: PortalError) -> HttpResponse:
+def login_refused(request: HttpRequest, form: LoginForm, error: PortalError) -> HttpResponse:
     """Every wrong pair, and an address that cannot be one, read the same: no answer tells which half was wrong."""
     if error.code in {"invalid_credentials", "invalid_input"}:
         error = PortalError("invalid_credentials", 422, "The email or the password is not right.")
-    return show_refusal(request, "accounts/login.html", form, error)
+    return show_refusal(request, LOGIN_TEMPLATE, form, error, offers_passkeys=is_available())
 
 
 def start_session(request: HttpRequest, response: HttpResponse, secret: str) -> None:

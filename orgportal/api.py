@@ -19,6 +19,7 @@ from accounts.factors.api import router as second_factor
 from accounts.invitations.api import accepting as accepting_invitations
 from accounts.invitations.api import router as invitations
 from accounts.membership.api import router as members
+from accounts.passkeys.api import router as passkeys
 from accounts.recovery_api import router as recovery
 from accounts.session_list.api import router as session_list
 from orgportal import answers, strict_json
@@ -120,6 +121,7 @@ api = PortalAPI(
 )
 api.add_router("/auth", authentication)
 api.add_router("/auth", second_factor)
+api.add_router("/auth", passkeys)
 api.add_router("/auth", recovery)
 api.add_router("/auth", session_list)
 api.add_router("/orgs", invitations)

@@ -16,6 +16,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
 from accounts import gate, signing
+from accounts.passkeys import relying_party
 
 SECRET_KEY_LENGTH = 50
 URI_SCHEMES = ("mongodb://", "mongodb+srv://")
@@ -90,6 +91,18 @@ def site_url() -> Finding:
             "SITE_URL has more than a scheme and a host.",
             hint="Use an address like https://portal.example; the portal has a host of its own.",
             id="orgportal.E005",
+        )
+
+
+@check
+def passkeys() -> Finding:
+    # A start on one's own machine is fine as it is; the README says how to have passkeys there.
+    own_machine = not settings.PRODUCTION and urlsplit(settings.SITE_URL).hostname in {"127.0.0.1", "::1"}
+    if not relying_party.is_available() and not own_machine:
+        yield Warning(
+            "SITE_URL is at an IP address, so the portal offers no passkeys: they belong to host names.",
+            hint="Set SITE_URL to an address with a host name. On this machine alone http://localhost:PORT will do.",
+            id="orgportal.W045",
         )
 
 

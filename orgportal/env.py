@@ -145,7 +145,12 @@ VARIABLES: tuple[Variable, ...] = (
         10,
         "Wrong passwords or codes for one account within `GUESS_WINDOW_SECONDS`. 0: no limit.",
     ),
-    Variable("GUESSES_PER_ADDRESS", "number", 100, "The same for all accounts together from one network. 0: no limit."),
+    Variable(
+        "GUESSES_PER_ADDRESS",
+        "number",
+        100,
+        "The same for all accounts together from one network, and for challenges of passkeys. 0: no limit.",
+    ),
     Variable("GUESS_WINDOW_SECONDS", "seconds", 900.0, "How long a wrong password or code counts."),
     Variable(
         "SIGNUPS_PER_ADDRESS",

@@ -12,6 +12,7 @@ DECLARED_IN = (
     "accounts.throttle.INDEXES",
     "accounts.devices.INDEXES",
     "accounts.factors.pending.INDEXES",
+    "accounts.passkeys.challenges.INDEXES",
     "accounts.mail.queue.INDEXES",
     "accounts.links.INDEXES",
     "accounts.invitations.documents.INDEXES",

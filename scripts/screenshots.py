@@ -34,6 +34,8 @@ MEMBER_PAGES = {
     "key-new": "/keys/new",
     "account": "/account",
     "sessions": "/account/sessions",
+    "second-factor": "/account/security",
+    "passkey-new": "/account/security/passkeys/new",
     "choose": "/choose",
     "new": "/new",
     "delete": "/delete",

@@ -127,7 +127,11 @@ def database_server() -> Iterator[Callable[..., DatabaseServer]]:
 def live_portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     """Gunicorn and worker, real processes on the run's database server, with a database of their own."""
     portal = Portal(
-        uri=os.environ["TEST_MONGODB_URI"], database=f"live_{WORKER}", folder=tmp_path_factory.mktemp("live-portal")
+        uri=os.environ["TEST_MONGODB_URI"],
+        database=f"live_{WORKER}",
+        folder=tmp_path_factory.mktemp("live-portal"),
+        # Browsers keep passkeys for host names only.
+        host="localhost",
     )
     with portal.mongo() as client:
         client.drop_database(portal.database)

@@ -29,18 +29,27 @@ def clean_environment() -> dict[str, str]:
 class Portal:
     """Gunicorn and `manage.py worker` against one database; `base_url` is where it answers."""
 
-    def __init__(self, *, uri: str, database: str, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        uri: str,
+        database: str,
+        folder: Path,
+        host: str = "127.0.0.1",
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.uri = uri
         self.database = database
         self.folder = folder
         self.port = free_port()
-        self.base_url = f"http://127.0.0.1:{self.port}"
+        self.base_url = f"http://{host}:{self.port}"
         self.environment = clean_environment() | {
             "ORGPORTAL_ENV": "local",
             "MONGODB_URI": uri,
             "MONGODB_DATABASE": database,
             "DATA_DIR": str(folder),
             "PORT": str(self.port),
+            "SITE_URL": self.base_url,
             "BCRYPT_ROUNDS": "4",
             "WEB_WORKERS": "1",
             **(settings or {}),

@@ -50,7 +50,7 @@ def enter_password_again(request: HttpRequest, body: PasswordAgain) -> SudoUntil
     response={200: SecondFactor, **problems(401, 403)},
 )
 def get_second_factor(request: HttpRequest) -> SecondFactor:
-    """Whether a login of this account wants a code of an authenticator app."""
+    """Whether a login of this account wants more than the password: a code of an authenticator app, or a passkey."""
     return SecondFactor.of(service.status(principal=require_principal(request)))
 
 
@@ -66,7 +66,7 @@ def get_second_factor(request: HttpRequest) -> SecondFactor:
 def begin_second_factor(request: HttpRequest) -> Status[Any]:
     """A new key for an authenticator app. Nothing changes until a code of it is confirmed within half an hour.
 
-    `403 sudo_required` when the password was entered too long ago, `409 second_factor_on` when there is one.
+    `403 sudo_required` when the password was entered too long ago, `409 second_factor_on` when there is an app already.
     """
     return Status(201, NewSecondFactor.of(service.begin(principal=require_principal(request))))
 
@@ -83,7 +83,8 @@ def begin_second_factor(request: HttpRequest) -> Status[Any]:
 def confirm_second_factor(request: HttpRequest, body: Confirmation) -> RecoveryCodes:
     """The first right code switches it on. The answer has the recovery codes, this once.
 
-    Every other session, token and API key of the account ends; the caller's goes on.
+    Every other session, token and API key of the account ends; the caller's goes on. Beside a passkey nothing ends, and
+    the recovery codes that there are stay good: the answer has none.
     """
     return RecoveryCodes(recovery_codes=service.confirm(principal=require_principal(request), otp=body.otp))
 
@@ -98,7 +99,9 @@ def confirm_second_factor(request: HttpRequest, body: Confirmation) -> RecoveryC
 )
 @decorate_view(idempotent)
 def remove_second_factor(request: HttpRequest) -> Status[Any]:
-    """The password alone opens the account again. Every other session, token and API key of the account ends.
+    """Takes the app away. Without a passkey the password alone opens the account again.
+
+    Every other session, token and API key of the account ends.
 
     `409 password_too_short` when the password is long enough only beside a second factor: set a longer one first.
     """

@@ -30,7 +30,7 @@ def normalised(typed: str) -> str | None:
 def digest(code: str, *, key: str) -> str:
     """What is stored of a code. Raises ValueError for what is no code.
 
-    Keyed with the app's secret, which is sealed: whoever has the database alone cannot try codes.
+    Keyed with a secret of the account, which is sealed: whoever has the database alone cannot try codes.
     """
     plain = normalised(code)
     if plain is None:

@@ -16,16 +16,24 @@ Code = Annotated[
 
 
 class SecondFactor(BaseModel):
-    """Whether the account has a second factor."""
+    """Whether the account has a second factor, and of which kinds."""
 
     enabled: bool
     since: datetime | None = Field(description="Since when; null without one.")
+    totp: bool = Field(description="Whether one is an authenticator app.")
+    passkeys: int = Field(description="How many are passkeys.", examples=[2])
     recovery_codes_left: int = Field(description="How many of the ten have not been used.", examples=[10])
 
     @classmethod
     def of(cls, status: Status) -> "SecondFactor":
         """The answer for a status."""
-        return cls(enabled=status.is_on, since=status.since, recovery_codes_left=status.recovery_codes_left)
+        return cls(
+            enabled=status.is_on,
+            since=status.since,
+            totp=status.has_app,
+            passkeys=status.passkeys,
+            recovery_codes_left=status.recovery_codes_left,
+        )
 
 
 class NewSecondFactor(BaseModel):
@@ -47,7 +55,7 @@ class Confirmation(Input):
 
 
 class RecoveryCodes(BaseModel):
-    """Ten codes, each good once in place of a code of the app. They are never shown again."""
+    """Ten codes, each good once in place of the second factor; none beside a passkey, whose own stay good."""
 
     recovery_codes: list[str] = Field(examples=[["k3x9-7q2m-zz40-a8rt-5nd1-cw6p"]])
 

@@ -1,5 +1,6 @@
 """Pages of the second factor: the second step of a login, setting it up, recovery codes, the password again."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -11,10 +12,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import service as accounts
 from accounts import sudo
 from accounts.authentication import principal_of, require_principal
-from accounts.cookies import device_of, drop_waiting_login, remember_device, waiting_login_of
+from accounts.cookies import device_of, drop_waiting_login, waiting_login_of
 from accounts.factors import service, totp
 from accounts.factors.forms import LoginCodeForm, SetupForm, SudoForm
-from accounts.views import start_session
+from accounts.passkeys import service as passkeys
+from accounts.passkeys.relying_party import is_available
+from accounts.views import let_in
 from orgportal.errors import PortalError
 from orgportal.form_pages import show_form, show_refusal
 from orgportal.middleware import public
@@ -30,55 +33,64 @@ SUDO_TEMPLATE = "accounts/sudo.html"
 def login_code(request: HttpRequest) -> HttpResponse:
     """The second step of a login: a code, by the browser that gave the right password a moment ago."""
     secret = waiting_login_of(request)
+    ways = accounts.ways_on(secret=secret)
+    if ways is None:
+        return begin_again(request)
     if request.method != "POST":
-        if not accounts.is_waiting(secret=secret):
-            return _begin_again(request)
-        return show_form(request, CODE_TEMPLATE, LoginCodeForm())
-    form = LoginCodeForm(request.POST)
+        return show_form(request, CODE_TEMPLATE, LoginCodeForm(with_app=ways.by_app), **code_context(ways))
+    form = LoginCodeForm(request.POST, with_app=ways.by_app)
     if not form.is_valid():
-        return show_form(request, CODE_TEMPLATE, form)
+        return show_form(request, CODE_TEMPLATE, form, **code_context(ways))
     try:
         logged_in, wishes = accounts.finish_login(
             secret=secret, otp=form.cleaned_data["otp"], device=device_of(request)
         )
     except PortalError as error:
-        return _code_refused(request, form, error)
+        return code_refused(request, form, error, ways)
+    return let_in_as_wished(request, logged_in, wishes)
+
+
+def let_in_as_wished(request: HttpRequest, logged_in: accounts.LoggedIn, wishes: Mapping[str, object]) -> HttpResponse:
+    """The answer to a login that is done, as its first step has asked."""
     next_path = own_path(str(wishes.get("next", "")))
-    response = redirect((next_path or "dashboard") if logged_in.organization else "choose")
-    secret = accounts.open_session(
-        logged_in=logged_in, replaces=principal_of(request), remembered=wishes.get("remembered") is True
-    )
-    start_session(request, response, secret)
-    remember_device(request, response, email=logged_in.email)
-    drop_waiting_login(response)
-    return response
+    return let_in(request, logged_in, next_path=next_path, remembered=wishes.get("remembered") is True)
 
 
-def _begin_again(request: HttpRequest) -> HttpResponse:
+def code_context(ways: accounts.Ways) -> dict[str, Any]:
+    """What the page of the second step has to know: whether it offers a passkey."""
+    return {"by_app": ways.by_app, "by_passkey": ways.by_passkey and is_available()}
+
+
+def begin_again(request: HttpRequest) -> HttpResponse:
+    """Where a second step leads to which no first one came before."""
     if principal_of(request):
         return redirect("dashboard")
     messages.info(request, "Enter your email and password first. A code is asked for within ten minutes after that.")
     response = redirect("login")
-    drop_waiting_login(response)
+    drop_waiting_login(request, response)
     return response
 
 
-def _code_refused(request: HttpRequest, form: LoginCodeForm, error: PortalError) -> HttpResponse:
+def code_refused(request: HttpRequest, form: LoginCodeForm, error: PortalError, ways: accounts.Ways) -> HttpResponse:
+    """The page of the second step again, with what was wrong with the code or passkey."""
     if error.code == "login_expired":
-        return _begin_again(request)
-    if error.code == "invalid_otp":
+        return begin_again(request)
+    if error.code in {"invalid_otp", "invalid_passkey"}:
         error = PortalError(error.code, 422, error.message)
-    return show_refusal(request, CODE_TEMPLATE, form, error, beside={"invalid_otp": "otp"})
+    return show_refusal(request, CODE_TEMPLATE, form, error, beside={"invalid_otp": "otp"}, **code_context(ways))
 
 
 @require_safe
 def account_security(request: HttpRequest) -> HttpResponse:
-    """Whether there is a second factor, and what can be done about it."""
+    """Which second factors there are, and what can be done about them."""
     principal = require_principal(request)
     context = {
         "status": service.status(principal=principal),
         "policy": principal.organization.policy if principal.organization else None,
         "organization": principal.organization,
+        "passkeys": passkeys.list_passkeys(principal=principal),
+        "offers_passkeys": is_available(),
+        "most_passkeys": passkeys.MOST,
     }
     return render(request, "accounts/security.html", context)
 
@@ -109,17 +121,23 @@ def second_factor_setup(request: HttpRequest) -> HttpResponse:
         codes = service.confirm(principal=principal, otp=form.cleaned_data["otp"])
     except PortalError as error:
         return show_refusal(request, SETUP_TEMPLATE, form, error, **context)
-    return _show_codes(request, codes, is_new=True)
+    if not codes:
+        messages.success(request, "The app is a second factor of your account. Your recovery codes stay good.")
+        return redirect("account_security")
+    return show_codes(request, codes, is_new=True)
 
 
 @require_POST
 def second_factor_off(request: HttpRequest) -> HttpResponse:
-    """No second factor any more."""
+    """No authenticator app any more."""
+    principal = require_principal(request)
     try:
-        service.switch_off(principal=require_principal(request))
+        service.switch_off(principal=principal)
     except PortalError as error:
         return _said(request, error)
-    messages.success(request, "The second factor is off. Your other sessions and tokens have ended.")
+    has_another = service.status(principal=principal).is_on
+    what = "The authenticator app is removed." if has_another else "The second factor is off."
+    messages.success(request, f"{what} Your other sessions and tokens have ended.")
     return redirect("account_security")
 
 
@@ -130,10 +148,11 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
         codes = service.renew_recovery_codes(principal=require_principal(request))
     except PortalError as error:
         return _said(request, error)
-    return _show_codes(request, codes, is_new=False)
+    return show_codes(request, codes, is_new=False)
 
 
-def _show_codes(request: HttpRequest, codes: list[str], *, is_new: bool) -> HttpResponse:
+def show_codes(request: HttpRequest, codes: list[str], *, is_new: bool) -> HttpResponse:
+    """The page of the recovery codes, which are shown this once."""
     return render(request, "accounts/recovery_codes.html", {"codes": codes, "is_new": is_new})
 
 
@@ -149,17 +168,28 @@ def _said(request: HttpRequest, error: PortalError) -> HttpResponse:
 def sudo_page(request: HttpRequest) -> HttpResponse:
     """The password again, then back to the change that wanted it."""
     principal = require_principal(request)
-    with_code = principal.has_second_factor
+    status = service.status(principal=principal)
+    context = sudo_context(status)
     if request.method != "POST":
         initial = {"next": own_path(request.GET.get("next", "")) or ""}
-        return show_form(request, SUDO_TEMPLATE, SudoForm(initial=initial, with_code=with_code))
-    form = SudoForm(request.POST, with_code=with_code)
+        return show_form(request, SUDO_TEMPLATE, sudo_form(status, initial=initial), **context)
+    form = sudo_form(status, request.POST)
     if not form.is_valid():
-        return show_form(request, SUDO_TEMPLATE, form)
+        return show_form(request, SUDO_TEMPLATE, form, **context)
     try:
         sudo.confirm(
             principal=principal, password=form.cleaned_data["password"], otp=form.cleaned_data.get("otp") or None
         )
     except PortalError as error:
-        return show_refusal(request, SUDO_TEMPLATE, form, error)
+        return show_refusal(request, SUDO_TEMPLATE, form, error, **context)
     return redirect(own_path(form.cleaned_data["next"]) or "account_security")
+
+
+def sudo_form(status: service.Status, *args: Any, **options: Any) -> SudoForm:
+    """The form for an account whose factors are these."""
+    return SudoForm(*args, with_code=status.is_on, with_app=status.has_app, **options)
+
+
+def sudo_context(status: service.Status) -> dict[str, Any]:
+    """Whether the page offers a passkey instead."""
+    return {"by_passkey": bool(status.passkeys) and is_available()}

@@ -57,6 +57,8 @@ class Complaints(list[str]):
     def _response(self, response: Response) -> None:
         # A refused form is shown again, by HTMX too.
         refused = response.status == 422 and "hx-request" in response.request.headers
+        # The password may have to be entered again before a passkey is made: the page then leads there.
+        refused = refused or (response.status == 403 and response.url.endswith("/auth/passkeys/options"))
         if response.status >= 400 and response.request.resource_type != "document" and not refused:
             self.append(f"{response.status} {response.url}")
 

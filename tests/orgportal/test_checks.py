@@ -52,6 +52,8 @@ BROKEN: list[tuple[str, str, Break]] = [
     ("http in production", "orgportal.E004", _settings(PRODUCTION=True, SITE_URL="http://portal.example")),
     ("an address with a path", "orgportal.E005", _settings(SITE_URL="https://portal.example/portal")),
     ("an address with a user", "orgportal.E005", _settings(SITE_URL="https://me@portal.example")),
+    ("an IP address, for which there are no passkeys", "orgportal.W045", _settings(SITE_URL="https://203.0.113.7")),
+    ("an IPv6 address in production", "orgportal.W045", _settings(PRODUCTION=True, SITE_URL="https://[2001:db8::7]")),
     ("every host", "orgportal.E006", _settings(ALLOWED_HOSTS=["portal.example", "*"])),
     ("a data folder below a file", "orgportal.E007", _file_in_the_way),
     ("as many hashes as threads", "orgportal.E008", _settings(WEB_THREADS=4, BCRYPT_CONCURRENCY=4)),

@@ -225,6 +225,7 @@ MADE_IN: Mapping[str, Callable[[str], str]] = {
     "key_id": _a_key,
     "import_id": _an_import,
     "session_id": lambda _: "0" * 24,
+    "passkey_id": lambda _: "0" * 24,
 }
 
 

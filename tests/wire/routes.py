@@ -4,6 +4,7 @@
 the OpenAPI document, so that no route escapes the tests that go through it.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -90,6 +91,17 @@ LAST_OWNER_PAGE = dict.fromkeys(ALONE, "memb")
 # What the address names is another organization's than that of the session.
 STRANGE = {"stranger": "404"}
 
+# Well-formed, and the answer to no challenge: how it goes on is told in tests/accounts/passkeys/.
+SHOWN = {
+    "id": "AAAA",
+    "rawId": "AAAA",
+    "type": "public-key",
+    "response": {"clientDataJSON": "e30", "authenticatorData": "AAAA", "signature": "AAAA"},
+}
+MADE = {**SHOWN, "response": {"clientDataJSON": "e30", "attestationObject": "AAAA"}}
+SHOWN_FORM = {"credential": json.dumps(SHOWN).replace("{", "{{").replace("}", "}}")}
+MADE_FORM = {"credential": json.dumps(MADE).replace("{", "{{").replace("}", "}}"), "name": "Phone"}
+
 # A word behind the path tells two calls of one route apart.
 ROUTES = (
     Route("GET /healthz", but=UNSEEN, needs_database=False),
@@ -111,6 +123,15 @@ ROUTES = (
     Route("POST /api/v1/auth/second-factor/confirm", "accounts", "409", json={"otp": "123456"}),
     Route("POST /api/v1/auth/second-factor/remove", "accounts", "409"),
     Route("POST /api/v1/auth/second-factor/recovery-codes", "accounts", "409"),
+    Route("GET /api/v1/auth/passkeys", "accounts"),
+    Route("POST /api/v1/auth/passkeys/options", "accounts"),
+    Route("POST /api/v1/auth/passkeys", "accounts", "422", json={"name": "Phone", "credential": MADE}),
+    Route("PATCH /api/v1/auth/passkeys/{passkey_id}", "accounts", "404", json={"name": "Phone"}),
+    Route("DELETE /api/v1/auth/passkeys/{passkey_id}", "accounts", "404"),
+    Route("POST /api/v1/auth/login/passkey/options", json={}),
+    Route("POST /api/v1/auth/login/passkey", ok="401", json={"credential": SHOWN}),
+    Route("POST /api/v1/auth/sudo/passkey/options", "accounts", "409"),
+    Route("POST /api/v1/auth/sudo/passkey", "accounts", "422", json={"credential": SHOWN}),
     Route("POST /api/v1/auth/password/forgot", ok="202", json={"email": "{carol}"}),
     Route(
         "POST /api/v1/auth/password/reset",
@@ -209,6 +230,9 @@ ROUTES = (
     Route("GET /login/code", "visitors", "logi", but=TO_DASHBOARD),
     # Without a login that waits: how one goes on is told in tests/accounts/factors/.
     Route("POST /login/code", ok="logi", but={**TO_DASHBOARD, "csrf token missing": "403"}, form={"otp": "123456"}),
+    Route("POST /login/passkey", ok="422", but={"both, the token bad": "422"}, form=SHOWN_FORM),
+    Route("POST /login/code/passkey", ok="logi", but={**TO_DASHBOARD, "csrf token missing": "403"}, form=SHOWN_FORM),
+    Route("POST /login/code/passkey/options", ok="409", but={"both, the token bad": "409"}),
     Route("POST /logout", ok="home", spends=True),
     Route("GET /account", "accounts"),
     Route("GET /account/sessions", "accounts"),
@@ -223,12 +247,19 @@ ROUTES = (
     ),
     Route("GET /sudo", "accounts"),
     Route("POST /sudo", "accounts", "acco", form={"password": PASSWORD}, spends=True),
+    Route("POST /sudo/passkey", "accounts", "422", form=SHOWN_FORM),
     Route("GET /account/security", "accounts"),
     Route("POST /account/security/begin", "accounts", "acco", spends=True),
     Route("GET /account/security/setup", "accounts", "acco"),
     Route("POST /account/security/setup", "accounts", "acco", form={"otp": "123456"}),
     Route("POST /account/security/off", "accounts", "acco"),
     Route("POST /account/security/codes", "accounts", "acco"),
+    Route("GET /account/security/passkeys/new", "accounts"),
+    Route("POST /account/security/passkeys/new", "accounts", "422", form=MADE_FORM),
+    Route("GET /account/security/passkeys/{passkey_id}", "accounts", "404"),
+    Route("POST /account/security/passkeys/{passkey_id}", "accounts", "404", form={"name": "Phone"}),
+    Route("GET /account/security/passkeys/{passkey_id}/remove", "accounts", "404"),
+    Route("POST /account/security/passkeys/{passkey_id}/remove", "accounts", "404"),
     Route("GET /password/forgot", but=UNSEEN),
     Route("POST /password/forgot", ok="pass", but={"both, the token bad": "pass"}, form={"email": "{carol}"}),
     Route("GET /password/sent", but=UNSEEN),

@@ -17,6 +17,8 @@ SILENT: dict[str, str] = {
     "POST /api/v1/orgs/{org}/schema/check": "reads, and changes nothing",
     "POST /api/v1/auth/second-factor": LATER,
     "POST /records/delete": LATER,
+    "POST /api/v1/auth/passkeys/options": LATER,
+    "POST /api/v1/auth/login/passkey/options": LATER,
     **dict.fromkeys(
         (
             "POST /api/v1/orgs/{org}/records",
@@ -32,6 +34,15 @@ SILENT: dict[str, str] = {
     **dict.fromkeys(
         (
             "POST /login/code",
+            "POST /login/code/passkey",
+            "POST /login/code/passkey/options",
+            "POST /account/security/passkeys/new",
+            "POST /account/security/passkeys/{passkey_id}",
+            "POST /account/security/passkeys/{passkey_id}/remove",
+            "POST /api/v1/auth/passkeys",
+            "PATCH /api/v1/auth/passkeys/{passkey_id}",
+            "DELETE /api/v1/auth/passkeys/{passkey_id}",
+            "POST /api/v1/auth/sudo/passkey/options",
             "POST /account/security/begin",
             "POST /account/security/codes",
             "POST /account/security/off",

@@ -19,6 +19,7 @@ from pymongo import MongoClient, monitoring
 from accounts import service as accounts
 from orgportal import database
 from tests.scripts import PASSWORD, Script, client, log_in, sign_up, wrong_paths
+from tests.wire.routes import SHOWN
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 
@@ -85,6 +86,8 @@ HEADER_TEXTS = [
 ]  # fmt: skip
 JSON_ROUTES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/v1/auth/login"): {"email": "a@acme.example", "password": PASSWORD, "org": "acme", "otp": "123456"},
+    ("POST", "/api/v1/auth/login/passkey/options"): {"email": "a@acme.example", "password": PASSWORD},
+    ("POST", "/api/v1/auth/login/passkey"): {"credential": SHOWN, "org": "acme"},
     ("POST", "/api/v1/auth/refresh"): {"refresh_token": "a.b.c"},
     ("POST", "/api/v1/auth/password/forgot"): {"email": "a@acme.example"},
     ("POST", "/api/v1/invitations/accept"): {"token": "a" * 43, "password": PASSWORD, "name": "Ada"},
@@ -96,6 +99,10 @@ JSON_ROUTES: dict[tuple[str, str], dict[str, Any]] = {
 FIELDS = [(method, path, field) for (method, path), body in JSON_ROUTES.items() for field in body]
 PAGES = [
     "/login",
+    "/login/passkey",
+    "/login/code/passkey",
+    "/sudo/passkey",
+    "/account/security/passkeys/new",
     "/signup",
     "/new",
     "/choose",
@@ -121,7 +128,7 @@ OWN_OPERATORS = {
     "$in", "$exists", "$gt", "$gte", "$lt", "$lte", "$ne", "$and", "$or", "$elemMatch", "$size", "$not", "$type",
     "$expr", "$eq",
 }  # fmt: skip
-TEXT_FIELDS = {"email", "names", "slug", "status", "refresh", "holder", "op", "kind"}
+TEXT_FIELDS = {"credential", "purpose", "email", "names", "slug", "status", "refresh", "holder", "op", "kind"}
 
 
 class Commands(monitoring.CommandListener):

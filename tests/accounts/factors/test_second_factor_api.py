@@ -55,7 +55,9 @@ def test_the_token_that_switches_it_on_stays_and_all_others_end(script: Script, 
 
 
 def test_it_says_how_it_stands(script: Script, clock: Clock) -> None:
-    assert body_of(script.get(FACTOR)) == {"enabled": False, "since": None, "recovery_codes_left": 0}
+    assert body_of(script.get(FACTOR)) == {
+        "enabled": False, "since": None, "totp": False, "passkeys": 0, "recovery_codes_left": 0
+    }  # fmt: skip
     _, codes = set_up(script, clock)
     login(otp=codes[0])
     found = body_of(script.get(FACTOR))

@@ -1,0 +1,36 @@
+"""Acme's owner, who has a device."""
+
+import pytest
+
+from tests.accounts.factors.apps import Clock, a_clock
+from tests.accounts.passkeys.authenticator import Authenticator
+from tests.accounts.passkeys.people import added
+from tests.scripts import Script, log_in, sign_up
+
+EMAIL = "owner@acme.example"
+
+
+@pytest.fixture
+def script() -> Script:
+    """Acme's owner, logged in with the password, without a second factor."""
+    sign_up("Acme")
+    return log_in(EMAIL)
+
+
+@pytest.fixture
+def device() -> Authenticator:
+    """An authenticator with a counter."""
+    return Authenticator()
+
+
+@pytest.fixture
+def owner(script: Script, device: Authenticator) -> Script:
+    """Acme's owner, whose only second factor is a passkey in `device`."""
+    added(script, device)
+    return script
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time by which codes of apps are right."""
+    return a_clock(monkeypatch)
