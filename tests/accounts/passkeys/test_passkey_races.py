@@ -1,8 +1,10 @@
 """Passkeys that come and go at the same time: what an account has, and whether its second factor is on, never part."""
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
+from accounts.passkeys import challenges
 from orgportal import database
 from tests.accounts.passkeys.authenticator import Authenticator
 from tests.accounts.passkeys.conftest import EMAIL
@@ -16,6 +18,20 @@ def factors() -> tuple[bool, int]:
     account = database.collection("accounts").find_one({"email": EMAIL})
     assert account is not None
     return "second_factor" in account, len(account.get("secrets", {}).get("passkeys", []))
+
+
+def test_of_many_who_take_a_challenge_at_once_one_has_it(clean_database: None) -> None:
+    """Whoever deletes it, and not whoever has found it."""
+    for _ in range(effort(short=5, full=50)):
+        challenge = challenges.issue(purpose="login")
+        together = Barrier(6)
+
+        def take(_: int, challenge: bytes = challenge, together: Barrier = together) -> bool:
+            together.wait(10)
+            return challenges.consume(challenge, purposes=["login"]) is not None
+
+        with ThreadPoolExecutor(6) as pool:
+            assert sum(pool.map(take, range(6))) == 1
 
 
 def test_of_two_first_ones_at_once_one_makes_the_recovery_codes(script: Script) -> None:

@@ -124,6 +124,21 @@ def test_a_challenge_is_good_for_its_purpose_only(owner: Script, device: Authent
     assert wrong_paths(owner.post(PASSKEYS, made)) == ["credential"]
 
 
+def test_even_of_one_session_it_is(owner: Script, device: Authenticator) -> None:
+    to_confirm = options_of(owner.post(f"{AUTH}/sudo/passkey/options"))
+    made = Authenticator().create({**options_to_add(owner), "challenge": to_confirm["challenge"]})
+    assert wrong_paths(owner.post(PASSKEYS, {"name": "Mixed", "credential": made})) == ["credential"]
+    shown = device.get({"challenge": options_to_add(owner)["challenge"]})
+    assert wrong_paths(owner.post(f"{AUTH}/sudo/passkey", {"credential": shown})) == ["credential"]
+
+
+def test_a_new_passkey_has_the_id_that_its_authenticator_says(script: Script, device: Authenticator) -> None:
+    made = device.create(options_to_add(script))
+    other = to_text(bytes(32))
+    renamed = {"name": "Phone", "credential": {**made, "id": other, "rawId": other}}
+    assert wrong_paths(script.post(PASSKEYS, renamed)) == ["credential"]
+
+
 def test_a_challenge_is_good_for_its_session_and_account_only(
     owner: Script, device: Authenticator, other: Script
 ) -> None:
