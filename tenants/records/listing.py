@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import bson
+from pymongo.errors import PyMongoError
 
+from orgportal import database
 from orgportal.database import Document
 from orgportal.errors import InputError, PortalError
 from tenants import manager
@@ -23,7 +25,7 @@ DEFAULT_LIMIT = 50
 TOO_MANY_TO_SORT = (
     "There are too many records to sort them in time. Narrow them with a filter first, best on a field with an index."
 )
-SCAN_BATCH = 5000
+SCAN_BATCH = 1000
 SCAN_SECONDS = 20.0
 # A page ends behind the record with which it has this many bytes (of BSON).
 PAGE_BYTES = 16 * 1024 * 1024
@@ -150,26 +152,30 @@ def _sorted_rows(
     def place(row: Document) -> tuple[Any, ...]:
         return (*(key.key(key.value(row)) for key in keys), row["_id"])
 
-    rows = _scan(access, query, keys, time.monotonic() + seconds)
+    until = time.monotonic() + seconds
+    rows = _scan(access, query, keys, until)
     if position is not None:
         values = zip(keys, position.values, strict=True)
         after = (*(key.key(unpacked(value)) for key, value in values), position.id)
         rows = (row for row in rows if after < place(row))
-    return heapq.nsmallest(limit, rows, key=place)
+    try:
+        # The server ends its work by then, too.
+        with database.deadline(seconds):
+            return heapq.nsmallest(limit, rows, key=place)
+    except PyMongoError as error:
+        if error.timeout and time.monotonic() >= until:
+            raise _too_many("sort", TOO_MANY_TO_SORT) from None
+        raise
 
 
 def _scan(access: Access, query: Document, keys: tuple[SortKey, ...], until: float) -> Iterator[Document]:
+    """All that match, in one pass and in no order, with what they sort by."""
     names = outermost(tuple(_without_positions(key.path) for key in keys))
-    order = DefaultOrder(access, query, dict.fromkeys(["created_at", *(f"data.{name}" for name in names)], 1))
-    position: Position | None = None
-    while True:
-        rows = order.rows(position, SCAN_BATCH)
-        yield from rows
-        if len(rows) < SCAN_BATCH:
-            return
-        position = _position(rows[-1], ())
+    projection = dict.fromkeys((f"data.{name}" for name in names), 1)
+    for batch in manager.bind(access).stream(query, projection=projection, batch_size=SCAN_BATCH):
         if time.monotonic() > until:
             raise _too_many("sort", TOO_MANY_TO_SORT)
+        yield from batch
 
 
 def _without_positions(path: str) -> str:

@@ -163,17 +163,16 @@ def test_a_page_ends_early_once_it_has_enough_bytes(
     monkeypatch.setattr(listing, "PAGE_BYTES", 3000)
     monkeypatch.setattr(listing, "SLICE", 4)
     ids = store(paging, [{"n": number, "text": "x" * size} for number in range(23)])
-    asked = {"access": paging, "limit": 20, "sort": sort}
-    page = list_records(**asked)
+    page = list_records(access=paging, limit=20, sort=sort)
     assert len(page.records) == {1: 20, 900: 3, 5000: 1}[size]
     seen = [record.id for record in page.records]
     while page.next_cursor:
-        page = list_records(**asked, cursor=page.next_cursor)
+        page = list_records(access=paging, limit=20, sort=sort, cursor=page.next_cursor)
         assert page.records
         seen += [record.id for record in page.records]
     assert seen == (ids if sort != "-n" else ids[::-1])
-    shown = list_records(**asked, fields="n")
-    assert len(shown.records) > {1: 10, 900: 3, 5000: 1}[size]
+    # What is not shown does not count.
+    assert len(list_records(access=paging, limit=20, sort=sort, fields="n").records) > 10
 
 
 def test_a_sort_takes_the_beginning_of_long_values(paging: Access) -> None:
