@@ -138,9 +138,10 @@ def _check_unmoved(before: Organization, index: RecordIndex) -> None:
 
 def _built(index: RecordIndex) -> None:
     organization = _organization_of(index)
+    model = index.model(ascending=database.copies_on_rename(organization.placement.cluster))
     try:
         with database.deadline(settings.DDL_DEADLINE):
-            upkeep.build_index(organization.placement, organization.id, index.model)
+            upkeep.build_index(organization.placement, organization.id, model)
     except LookupError:
         raise NotSettled from None
     _check_unmoved(organization, index)

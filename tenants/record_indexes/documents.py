@@ -54,10 +54,16 @@ class RecordIndex:
         """Its name in the collection."""
         return f"{PREFIX}{self.id}"
 
-    @property
-    def model(self) -> IndexModel:
-        """What the driver builds."""
-        keys = [(f"data.{field.path}", DESCENDING if field.descending else ASCENDING) for field in self.fields]
+    def model(self, *, ascending: bool = False) -> IndexModel:
+        """What the driver builds; with `ascending` whatever the fields' directions, which a filter does not need.
+
+        The embedded database places a text before the texts that it begins, also in a descending index, and then
+        finds none of them there.
+        """
+        keys = [
+            (f"data.{field.path}", DESCENDING if field.descending and not ascending else ASCENDING)
+            for field in self.fields
+        ]
         return IndexModel(keys, name=self.name, unique=self.unique) if self.unique else IndexModel(keys, name=self.name)
 
 

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.roles import Role
 from orgportal.errors import InputError, PortalError
+from orgportal.middleware import without_deadline
 from tenants.access import Access
 from tenants.records import calls, conditions, grid, grid_page, listing, samples, typed_values
 from tenants.records.addresses import api_address
@@ -29,6 +30,8 @@ EXPORTS = (
     ("ejson", "Extended JSON", "every type kept; for mongoimport"),
 )
 MENDABLE = frozenset({400, 422, 503})
+# Somebody waits for the page: sooner than a script, it is told that a sort takes too long.
+SORT_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Shown:
     errors: Sequence[InputError] = ()
     is_advanced: bool = False
     status: int = 200
+    code: str = ""
 
 
 @require_safe
@@ -54,18 +58,22 @@ def records(request: HttpRequest, access: Access) -> HttpResponse:
     if errors:
         return _page(request, access, state, known, Shown(errors=errors, status=422))
     try:
-        found = listing.list_records(
-            access=access,
-            filter=state.effective_filter,
-            sort=state.sort_text or None,
-            limit=state.limit,
-            cursor=state.cursor or None,
+        found = without_deadline(
+            request,
+            lambda: listing.list_records(
+                access=access,
+                filter=state.effective_filter,
+                sort=state.sort_text or None,
+                limit=state.limit,
+                cursor=state.cursor or None,
+                sort_seconds=SORT_SECONDS,
+            ),
         )
     except PortalError as refused:
         if refused.status not in MENDABLE:
             raise
         wrong = list(refused.errors) or [InputError("", refused.message)]
-        return _page(request, access, state, known, Shown(errors=wrong, status=refused.status))
+        return _page(request, access, state, known, Shown(errors=wrong, status=refused.status, code=refused.code))
     return _page(request, access, state, known, Shown(found))
 
 
@@ -167,7 +175,7 @@ def _page(request: HttpRequest, access: Access, state: GridState, known: list[Kn
         "search_fields": grid_page.search_fields(state, known),
         "sorts": list(grid_page.sort_chips(state)),
         "errors": shown.errors,
-        "error_title": "No answer in time." if shown.status == 503 else "Some of this cannot be read.",
+        "error_title": _error_title(shown),
         "open_panel": _open_panel(request, shown),
         "exports": EXPORTS,
         "more_links": [
@@ -189,6 +197,12 @@ def _page(request: HttpRequest, access: Access, state: GridState, known: list[Kn
         **grid_page.count_of(state, len(items), has_more=after is not None),
     }
     return render(request, PAGE, context, status=shown.status)
+
+
+def _error_title(shown: Shown) -> str:
+    if shown.code == "too_many_records":
+        return "Too many records to sort."
+    return "No answer in time." if shown.status == 503 else "Some of this cannot be read."
 
 
 def _filter_context(request: HttpRequest, state: GridState, known: list[Known], shown: Shown) -> dict[str, Any]:

@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import bson
+from pymongo.errors import PyMongoError
+
+from orgportal import database
 from orgportal.database import Document
 from orgportal.errors import InputError, PortalError
 from tenants import manager
@@ -18,8 +22,15 @@ from tenants.records.sorting import SortKey, packed, parse_sort, unpacked
 from tenants.records.windows import DefaultOrder
 
 DEFAULT_LIMIT = 50
-SCAN_BATCH = 5000
+TOO_MANY_TO_SORT = (
+    "There are too many records to sort them in time. Narrow them with a filter first, best on a field with an index."
+)
+SCAN_BATCH = 1000
 SCAN_SECONDS = 20.0
+# A page ends behind the record with which it has this many bytes (of BSON).
+PAGE_BYTES = 16 * 1024 * 1024
+# Records of a page are fetched so many at a time: that, and a page, is what a process holds of them.
+SLICE = 100
 
 
 @dataclass(frozen=True)
@@ -38,26 +49,25 @@ def list_records(
     fields: str | None = None,
     limit: int = DEFAULT_LIMIT,
     cursor: str | None = None,
+    sort_seconds: float = SCAN_SECONDS,
 ) -> Page:
-    """A page of the records that match, by age or as `sort` says (`field,-field`).
+    """A page of the records that match, by age or as `sort` says (`field,-field`): `limit`, or fewer big ones.
 
     `filter` is the parsed JSON of the filter language, `fields` the paths to show of `data` (`a,b.c`), `cursor` an
     earlier page's `next_cursor` for the same filter and sort. Raises PortalError 422 naming `filter…`, `sort`,
-    `fields` or `cursor`, and 422 `too_many_records` when sorting takes too long.
+    `fields` or `cursor`, and 422 `too_many_records` when sorting takes longer than `sort_seconds`.
     """
     query, keys, paths = query_of(filter or {}), parse_sort(sort), parse_fields(fields)
     listing = Listing(access.organization.id, filter or {}, ",".join(f"{key.descending:d}{key.path}" for key in keys))
     position = listing.position_of(cursor)
     if keys:
-        rows = _sorted_rows(access, query, keys, position, limit + 1)
-        shown = _whole(access, rows[:limit], projection_of(paths))
+        rows = _sorted_rows(access, query, keys, position, limit + 1, sort_seconds)
+        shown, last = _sorted_page(access, rows, projection_of(paths), limit)
     else:
-        rows = DefaultOrder(access, query, projection_of(paths)).rows(position, limit + 1)
-        shown = rows[:limit]
-    more = len(rows) > limit
+        shown, last = _page_by_age(DefaultOrder(access, query, projection_of(paths)), position, limit)
     return Page(
         records=tuple(record_from(row) for row in shown),
-        next_cursor=listing.cursor_after(_position(rows[limit - 1], keys)) if more else None,
+        next_cursor=listing.cursor_after(_position(last, keys)) if last else None,
     )
 
 
@@ -69,13 +79,70 @@ def count_records(*, access: Access, filter: Any = None) -> int:
     return counted
 
 
+class _Page:
+    """The stored records of a page while it is put together."""
+
+    def __init__(self, limit: int) -> None:
+        self.rows: list[Document] = []
+        self._limit = limit
+        self._bytes = 0
+
+    def has_room(self) -> bool:
+        """Whether another record fits: the first one always does."""
+        return len(self.rows) < self._limit and self._bytes < PAGE_BYTES
+
+    def add(self, row: Document) -> None:
+        self._bytes += len(bson.encode(row))
+        self.rows.append(row)
+
+
+def _page_by_age(order: DefaultOrder, position: Position | None, limit: int) -> tuple[list[Document], Document | None]:
+    """The records of a page behind the position, and the last of them when there are more behind it."""
+    page = _Page(limit)
+    while True:
+        wanted = min(SLICE, limit + 1 - len(page.rows))
+        rows = order.rows(position, wanted)
+        for row in rows:
+            if not page.has_room():
+                return page.rows, page.rows[-1]
+            page.add(row)
+        if len(rows) < wanted:
+            return page.rows, None
+        position = _position(rows[-1], ())
+
+
+def _sorted_page(
+    access: Access, rows: list[Document], projection: dict[str, int] | None, limit: int
+) -> tuple[list[Document], Document | None]:
+    """The whole records of these rows, and the row at which the page ends when there are more behind it.
+
+    Those that were deleted meanwhile are left out.
+    """
+    page, passed = _Page(limit), None
+    for first in range(0, min(limit, len(rows)), SLICE):
+        part = rows[first : min(first + SLICE, limit)]
+        found = _whole(access, part, projection)
+        for row in part:
+            if not page.has_room():
+                return page.rows, passed
+            if row["_id"] in found:
+                page.add(found[row["_id"]])
+            passed = row
+    return page.rows, passed if len(rows) > limit else None
+
+
 def _position(row: Document, keys: tuple[SortKey, ...]) -> Position:
     values = tuple(packed(key.value(row)) for key in keys) if keys else (row["created_at"],)
     return Position(values, row["_id"])
 
 
 def _sorted_rows(
-    access: Access, query: Document, keys: tuple[SortKey, ...], position: Position | None, limit: int
+    access: Access,
+    query: Document,
+    keys: tuple[SortKey, ...],
+    position: Position | None,
+    limit: int,
+    seconds: float,
 ) -> list[Document]:
     """The first rows behind the position in the order of the keys, with what they sort by and no more.
 
@@ -85,27 +152,30 @@ def _sorted_rows(
     def place(row: Document) -> tuple[Any, ...]:
         return (*(key.key(key.value(row)) for key in keys), row["_id"])
 
-    rows = _scan(access, query, keys)
+    until = time.monotonic() + seconds
+    rows = _scan(access, query, keys, until)
     if position is not None:
         values = zip(keys, position.values, strict=True)
         after = (*(key.key(unpacked(value)) for key, value in values), position.id)
         rows = (row for row in rows if after < place(row))
-    return heapq.nsmallest(limit, rows, key=place)
+    try:
+        # The server ends its work by then, too.
+        with database.deadline(seconds):
+            return heapq.nsmallest(limit, rows, key=place)
+    except PyMongoError as error:
+        if error.timeout and time.monotonic() >= until:
+            raise _too_many("sort", TOO_MANY_TO_SORT) from None
+        raise
 
 
-def _scan(access: Access, query: Document, keys: tuple[SortKey, ...]) -> Iterator[Document]:
-    until = time.monotonic() + SCAN_SECONDS
+def _scan(access: Access, query: Document, keys: tuple[SortKey, ...], until: float) -> Iterator[Document]:
+    """All that match, in one pass and in no order, with what they sort by."""
     names = outermost(tuple(_without_positions(key.path) for key in keys))
-    order = DefaultOrder(access, query, dict.fromkeys(["created_at", *(f"data.{name}" for name in names)], 1))
-    position: Position | None = None
-    while True:
-        rows = order.rows(position, SCAN_BATCH)
-        yield from rows
-        if len(rows) < SCAN_BATCH:
-            return
-        position = _position(rows[-1], ())
+    projection = dict.fromkeys((f"data.{name}" for name in names), 1)
+    for batch in manager.bind(access).stream(query, projection=projection, batch_size=SCAN_BATCH):
         if time.monotonic() > until:
-            raise _too_many("sort", "There are too many records to sort them in time: narrow the filter.")
+            raise _too_many("sort", TOO_MANY_TO_SORT)
+        yield from batch
 
 
 def _without_positions(path: str) -> str:
@@ -117,14 +187,11 @@ def _without_positions(path: str) -> str:
     return path
 
 
-def _whole(access: Access, rows: list[Document], projection: dict[str, int] | None) -> list[Document]:
-    """The records of these rows in their order; those that were deleted meanwhile are left out."""
+def _whole(access: Access, rows: list[Document], projection: dict[str, int] | None) -> dict[str, Document]:
+    """The records of these rows, by id."""
     ids = [row["_id"] for row in rows]
-    if not ids:
-        return []
     found = manager.bind(access).find({"_id": {"$in": ids}}, limit=len(ids), projection=projection)
-    by_id = {row["_id"]: row for row in found}
-    return [by_id[id] for id in ids if id in by_id]
+    return {row["_id"]: row for row in found}
 
 
 def _too_many(path: str, message: str) -> PortalError:

@@ -70,6 +70,10 @@ def equal(one: Any, other: Any) -> bool:
     return rank(one) == rank(other) and compare(one, other) == 0
 
 
+class Placed(list[Any]):
+    """An array that the last step of a path reached by its place: an operator looks at it, not at its elements."""
+
+
 def reached(value: Any, path: Sequence[str]) -> Iterator[Any]:
     """Every value that a query's path leads to, through arrays; MISSING where it leads to nothing."""
     if not path:
@@ -78,7 +82,13 @@ def reached(value: Any, path: Sequence[str]) -> Iterator[Any]:
         yield from reached(value[path[0]], path[1:]) if path[0] in value else iter([MISSING])
     elif isinstance(value, list):
         if path[0].isdigit():
-            yield from reached(value[int(path[0])], path[1:]) if int(path[0]) < len(value) else [MISSING]
+            place = int(path[0])
+            if place >= len(value):
+                yield MISSING
+            elif len(path) == 1 and isinstance(value[place], list):
+                yield Placed(value[place])
+            else:
+                yield from reached(value[place], path[1:])
         for element in value:
             if isinstance(element, dict):
                 yield from reached(element, path)
@@ -91,7 +101,7 @@ def candidates(data: Any, path: Sequence[str]) -> list[Any]:
     found: list[Any] = []
     for value in reached(data, path):
         found.append(value)
-        if isinstance(value, list):
+        if isinstance(value, list) and not isinstance(value, Placed):
             found += value
     return found
 

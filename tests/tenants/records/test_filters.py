@@ -139,6 +139,18 @@ def test_every_operator_in_every_position(records: TenantCollection) -> None:
                 check(records, documents, filter_)
 
 
+def test_a_place_in_an_array_is_one_step_and_the_array_that_is_there_is_not_looked_into(
+    records: TenantCollection,
+) -> None:
+    documents = [{"b": value} for value in ([[1], [-1], []], [[1], -1], [5, []], [{"1": -1}, [7]], [[], [[-1]]])]
+    store(records, documents)
+    tests: list[Any] = [{"$lte": 0}, {"$not": {"$lte": 0}}, {"$gte": -5}, {"$in": [-1]}, {"$ne": -1}, -1, [-1], []]
+    for test in tests:
+        check(records, documents, {"b.1": test})
+    assert {row["_id"] for row in records.find(query_of({"b.1": -1}), limit=10)} == {"1", "3"}
+    assert {row["_id"] for row in records.find(query_of({"b.1": [-1]}), limit=10)} == {"0"}
+
+
 REFUSED: list[Any] = [
     {"a": {"$regex": "x"}},
     {"a": {"$options": "i"}},

@@ -11,6 +11,7 @@ import pytest
 from bson import Binary, Decimal128, ObjectId
 
 from accounts.roles import Role
+from tenants.records import grid_views
 from tests.scripts import Script
 from tests.tenants.records.desk import Desk, form_value, heads_of, link_of, table_of, words
 from tests.visitors import text_of
@@ -348,3 +349,13 @@ def test_viewers_see_everything_and_no_way_to_change_it(desk: Desk) -> None:
     assert "Export" in body
     for word in ("New record", "Delete selected", 'form="selection"'):
         assert word in desk.browser(Role.EDITOR).get("/records").content.decode()
+
+
+def test_a_sort_that_takes_too_long_is_refused_with_advice(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.add(*FILMS)
+    monkeypatch.setattr(grid_views, "SORT_SECONDS", 1e-9)
+    page = desk.browser().get(query(sort="title"))
+    assert page.status_code == 422
+    assert "Too many records to sort." in text_of(page)
+    assert "Narrow them with a filter first" in text_of(page)
+    assert desk.browser().get("/records").status_code == 200

@@ -13,7 +13,7 @@ from orgportal.errors import PortalError
 from tenants import manager
 from tenants.access import Access
 from tenants.documents import now
-from tenants.records import marks, windows
+from tenants.records import listing, marks, windows
 from tenants.records.listing import count_records, list_records
 from tests.tenants.records.reference import sort_key
 from tests.tenants.records.strategies import DOCUMENTS, PATHS
@@ -153,6 +153,26 @@ def test_a_database_that_stops_at_the_limit_gives_the_same_pages(
     assert all_pages(paging, 7, filter={"$or": [{"n": 1}, {"n": 9}]}) == ids[1::5]
     assert all_pages(paging, 7, sort="n") == [id_ for start in range(5) for id_ in ids[start::5]]
     assert [row["_id"] for row in windows.DefaultOrder(paging, {}, None).newest(3)] == ids[:-4:-1]
+
+
+@pytest.mark.parametrize("sort", [None, "n", "-n"])
+@pytest.mark.parametrize("size", [1, 900, 5000])
+def test_a_page_ends_early_once_it_has_enough_bytes(
+    paging: Access, sort: str | None, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "PAGE_BYTES", 3000)
+    monkeypatch.setattr(listing, "SLICE", 4)
+    ids = store(paging, [{"n": number, "text": "x" * size} for number in range(23)])
+    page = list_records(access=paging, limit=20, sort=sort)
+    assert len(page.records) == {1: 20, 900: 3, 5000: 1}[size]
+    seen = [record.id for record in page.records]
+    while page.next_cursor:
+        page = list_records(access=paging, limit=20, sort=sort, cursor=page.next_cursor)
+        assert page.records
+        seen += [record.id for record in page.records]
+    assert seen == (ids if sort != "-n" else ids[::-1])
+    # What is not shown does not count.
+    assert len(list_records(access=paging, limit=20, sort=sort, fields="n").records) > 10
 
 
 def test_a_sort_takes_the_beginning_of_long_values(paging: Access) -> None:
