@@ -1,12 +1,14 @@
-"""What an import and an export cost beside the least they could: `python -m bench.transfers`, about three minutes.
+"""What an import and an export cost beside the least they could: `python -m bench.transfers`, about four minutes.
 
 The least is a loop of PyMongo over rows that are parsed already, into a collection like an organization's, and a loop
-of `find` with orjson over the same records. Database and portal are real processes, durable as in production.
+of `find` with orjson over the same records. Database and portal are real processes, durable as in production. Beside
+the time there is the CPU that database and client (the portal, or the loop) took for both ways.
 """
 
+import os
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import Any
 import httpx
 import orjson
 
-from bench.measure import Comparison, compare
+from bench.measure import Comparison, children_of, compare, cpu_seconds
 from tests.portals import Portal
 from tests.servers import DatabaseServer
 
@@ -24,6 +26,7 @@ BATCH = 1000
 PASSWORD = "violet kettle under the stairs"
 EMAIL = "ada@example.org"
 SECONDS = 15.0
+PAIRS = 9
 
 Row = dict[str, Any]
 
@@ -55,6 +58,37 @@ def running_portal() -> Iterator[tuple[Portal, DatabaseServer]]:
         finally:
             portal.stop()
             server.stop()
+
+
+class Meter:
+    """What the processes of both ways have used, added up."""
+
+    def __init__(self, portal: Portal, server: DatabaseServer) -> None:
+        self._database = server.pid
+        self._clients = {"portal": children_of(portal.pid("web")), "loop": [os.getpid()]}
+        self._used = {way: [0.0, 0.0] for way in self._clients}
+        self._times = dict.fromkeys(self._clients, 0)
+
+    def metered(self, way: str, work: Callable[[], None]) -> Callable[[], None]:
+        """The same work, whose CPU counts for "portal" or "loop"."""
+
+        def run() -> None:
+            before = self._now(way)
+            work()
+            self._used[way] = [
+                used + now - then for used, now, then in zip(self._used[way], self._now(way), before, strict=True)
+            ]
+            self._times[way] += 1
+
+        return run
+
+    def _now(self, way: str) -> tuple[float, float]:
+        return cpu_seconds(self._database), sum(map(cpu_seconds, self._clients[way]))
+
+    def __str__(self) -> str:
+        each = {way: [seconds / self._times[way] for seconds in used] for way, used in self._used.items()}
+        parts = [f"{way} {own:.2f} s and the database {other:.2f} s for it" for way, (other, own) in each.items()]
+        return f"CPU: {'; '.join(parts)}; all of it {sum(each['loop']) / sum(each['portal']):.2f}"
 
 
 class Transfers:
@@ -111,29 +145,31 @@ class Transfers:
         assert len(lines) == ROWS
 
 
-def imports(transfers: Transfers) -> Comparison:
+def imports(transfers: Transfers, meter: Meter) -> Comparison:
     """The time of an import against that of the bare loop: below 1.25 is 0.8 of its speed and more."""
     slugs = iter([transfers.new_organization() for _ in range(40)])
     collections = iter([transfers.new_collection() for _ in range(40)])
     return compare(
         f"importing {ROWS:,} lines",
-        lambda: transfers.import_file(next(slugs)),
+        meter.metered("portal", lambda: transfers.import_file(next(slugs))),
         "insert_many of the parsed rows",
-        lambda: transfers.insert_bare(next(collections)),
+        meter.metered("loop", lambda: transfers.insert_bare(next(collections))),
         seconds=SECONDS,
+        least=PAIRS,
     )
 
 
-def exports(transfers: Transfers) -> Comparison:
+def exports(transfers: Transfers, meter: Meter) -> Comparison:
     """The time of an export against that of the bare loop."""
     slug = transfers.new_organization()
     transfers.import_file(slug)
     return compare(
         f"exporting {ROWS:,} records",
-        lambda: transfers.export_file(slug),
+        meter.metered("portal", lambda: transfers.export_file(slug)),
         "find and orjson",
-        lambda: transfers.find_bare(slug),
+        meter.metered("loop", lambda: transfers.find_bare(slug)),
         seconds=SECONDS,
+        least=PAIRS,
     )
 
 
@@ -145,9 +181,12 @@ def main() -> None:
         httpx.Client(base_url=portal.base_url, timeout=300) as http,
     ):
         transfers = Transfers(portal, http, mongo)
-        for comparison in (exports(transfers), imports(transfers)):
+        for transfer in (exports, imports):
+            meter = Meter(portal, server)
+            comparison = transfer(transfers, meter)
             print(comparison, flush=True)
-            print(f"    that is {comparison.baseline / comparison.measured:.2f} of its speed", flush=True)
+            print(f"    that is {1 / comparison.ratio:.2f} of its speed", flush=True)
+            print(f"    {meter}", flush=True)
     print(f"took {(datetime.now(timezone.utc) - began).seconds} s")
 
 

@@ -195,18 +195,27 @@ class Account:
                 yield rest
 
     def delete(self) -> None:
-        """Remove the organization."""
-        self._patiently("DELETE", f"/api/v1/orgs/{self.slug}", headers=self._headers)
+        """Remove the organization; a try that was put off may have ended its tokens already."""
+        self._patiently("DELETE", f"/api/v1/orgs/{self.slug}", headers=self._headers, gone=frozenset({401, 404}))
 
-    def _patiently(self, method: str, path: str, **request: Any) -> httpx.Response:
-        """The answer, once the portal does not ask to wait: the embedded database is busy while it drops much."""
+    def _patiently(
+        self, method: str, path: str, *, gone: frozenset[int] = frozenset(), **request: Any
+    ) -> httpx.Response:
+        """The answer, once the portal does not ask to wait: the embedded database is busy while it drops much.
+
+        A status in `gone` is as good as any when it is the answer to a repetition.
+        """
         until = time.monotonic() + RETRY_SECONDS
+        accepted: frozenset[int] = frozenset()
         while True:
             answer = self._http.request(method, path, **request)
+            if answer.status_code in accepted:
+                return answer
             if answer.status_code not in {409, 429, 503} or "Retry-After" not in answer.headers:
                 return self._checked(answer)
             if time.monotonic() > until:
                 return self._checked(answer)
+            accepted = gone
             time.sleep(float(answer.headers["Retry-After"]))
 
     def _checked(self, answer: httpx.Response) -> httpx.Response:

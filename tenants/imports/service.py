@@ -23,6 +23,7 @@ from tenants.documents import ACTIVE
 from tenants.imports import identity, journal
 from tenants.imports.documents import Import, LineError, State
 from tenants.imports.engine import Engine, Stopped
+from tenants.imports.matching import check_key
 from tenants.imports.options import Options, read_options
 from tenants.imports.parsers import parser_for
 from tenants.imports.refusals import REFUSALS, key_reused
@@ -98,9 +99,16 @@ def _receive_and_run(access: Access, job: Import, spool: Spool, body: Iterable[b
         raise
     if job.digest and spool.digest != job.digest:
         raise key_reused()
+    _check_key(access, job, lines)
     journal.begin_writing(job, digest=spool.digest, total_bytes=spool.size, total_lines=lines)
     Engine(access, job).run(parser, spool)
     return _finished(job)
+
+
+def _check_key(access: Access, job: Import, lines: int) -> None:
+    # Only before anything is written: what an earlier try has begun goes on, however much was stored since.
+    if not job.total_lines:
+        check_key(access, job.options, lines)
 
 
 def _beating(job: Import, state: State) -> Callable[[int], None]:
@@ -291,6 +299,7 @@ def _check_and_run(job: Import, chunks: Chunks, stopping: Callable[[], bool]) ->
         return _reloaded(job)
     parser = parser_for(job.options)
     lines = parser.scan(_counting(chunks, _beating(job, "checking"), stopping))
+    _check_key(access, job, lines)
     journal.begin_writing(job, digest=job.digest, total_bytes=job.total_bytes, total_lines=lines)
     Engine(access, job, stopping=stopping).run(parser, chunks)
     return _finished(job)

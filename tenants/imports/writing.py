@@ -21,7 +21,7 @@ from tenants.documents import now
 from tenants.imports.candidates import Candidate, checked_record, line_errors
 from tenants.imports.documents import Import, LineError
 from tenants.imports.identity import record_id
-from tenants.imports.matching import Found, key_of, match
+from tenants.imports.matching import FEW, Found, Matcher, key_of
 from tenants.records import marks
 from tenants.records.documents import new_row
 from tenants.records.values import ID
@@ -46,8 +46,10 @@ class Outcome:
         self.errors += errors
 
 
-def write(access: Access, job: Import, candidates: Sequence[Candidate]) -> Outcome:
+def write(access: Access, job: Import, matcher: Matcher, candidates: Sequence[Candidate]) -> Outcome:
     """Write them, or with `dry_run` find out what would be. Safe to repeat after any failure.
+
+    `matcher` is the same one for all batches of an attempt.
 
     Raises PortalError 503 `organization_busy`, 404 when the organization is gone, and the driver's errors.
     """
@@ -55,7 +57,7 @@ def write(access: Access, job: Import, candidates: Sequence[Candidate]) -> Outco
     good = _held_to_rules(access, candidates, outcome)
     records = manager.bind(access)
     if job.options.mode == "upsert":
-        _Upsert(access, records, job, outcome).run(good)
+        _Upsert(access, records, job, matcher, outcome).run(good)
     elif job.options.dry_run:
         _try_insert(records, job, good, outcome)
     else:
@@ -179,21 +181,24 @@ class _Group:
 class _Upsert:
     """Each round looks at what is there, and writes what is not as it should be; until nothing is left."""
 
-    def __init__(self, access: Access, records: TenantCollection, job: Import, outcome: Outcome) -> None:
+    def __init__(
+        self, access: Access, records: TenantCollection, job: Import, matcher: Matcher, outcome: Outcome
+    ) -> None:
         self._access = access
         self._records = records
         self._job = job
+        self._matcher = matcher
         self._outcome = outcome
 
     def run(self, candidates: list[Candidate]) -> None:
         groups = self._groups(candidates)
         for _ in range(ATTEMPTS):
-            found = match(self._records, self._job.options.key, {key: group.last for key, group in groups.items()})
+            found = self._matcher.match(self._records, {key: group.last for key, group in groups.items()})
             created = marks.stamps(len(groups))
             marks.note(self._access, created)
             writes: list[tuple[Any, Write]] = []
             for key, moment in zip(list(groups), created, strict=True):
-                operation = self._look_at(groups[key], found.get(key, []), moment)
+                operation = self._look_at(key, groups[key], found.get(key, []), moment)
                 if operation is None:
                     del groups[key]
                 else:
@@ -215,11 +220,11 @@ class _Upsert:
             groups.setdefault(key, _Group([])).candidates.append(candidate)
         return groups
 
-    def _look_at(self, group: _Group, found: list[Found], moment: datetime) -> Write | None:
+    def _look_at(self, key: Any, group: _Group, found: list[Found], moment: datetime) -> Write | None:
         """What has still to be written for a group; None when it is settled, and counted."""
         if len(found) > 1:
             for candidate in group.candidates:
-                message = f"{len(found)} records have this key."
+                message = f"{len(found)}{' or more' if len(found) >= FEW else ''} records have this key."
                 self._outcome.fail(candidate.line, [LineError(candidate.line, "", message)])
             return None
         row = found[0] if found else None
@@ -229,7 +234,7 @@ class _Upsert:
         if self._job.options.dry_run:
             self._count(group, first=0 if row is not None else group.candidates[0].line)
             return None
-        return self._insertion(group, moment) if row is None else self._update(group, row)
+        return self._insertion(key, group, moment) if row is None else self._update(group, row)
 
     def _count(self, group: _Group, *, first: int) -> None:
         """`first` is the line of this import that inserted the record, 0 for none."""
@@ -237,11 +242,12 @@ class _Upsert:
         self._outcome.inserted += inserted
         self._outcome.updated += len(group.candidates) - inserted
 
-    def _insertion(self, group: _Group, moment: datetime) -> Write:
+    def _insertion(self, key: Any, group: _Group, moment: datetime) -> Write:
         row = row_of(self._job, group.last, moment)
         first = group.candidates[0].line
         row |= {"_id": group.last.id or record_id(self._job.id, first), "rev": len(group.candidates)}
         row["import"]["first"] = first
+        self._matcher.expect(key, row["_id"])
         return InsertOne(row)
 
     def _update(self, group: _Group, row: Found) -> Write:
