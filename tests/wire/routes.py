@@ -232,7 +232,7 @@ ROUTES = (
     Route("POST /login/code", ok="logi", but={**TO_DASHBOARD, "csrf token missing": "403"}, form={"otp": "123456"}),
     Route("POST /login/passkey", ok="422", but={"both, the token bad": "422"}, form=SHOWN_FORM),
     Route("POST /login/code/passkey", ok="logi", but={**TO_DASHBOARD, "csrf token missing": "403"}, form=SHOWN_FORM),
-    Route("POST /login/code/passkey/options", ok="409", but={"both, the token bad": "409"}),
+    Route("POST /login/code/passkey/options", ok="409", but={"both, the token bad": "409"}, needs_database=False),
     Route("POST /logout", ok="home", spends=True),
     Route("GET /account", "accounts"),
     Route("GET /account/sessions", "accounts"),

@@ -144,7 +144,8 @@ def problems_with(call: Call, answer: httpx.Response, seconds: float) -> list[st
     if seconds > PROMISED_SECONDS:
         wrong.append(f"took {seconds:.1f} s")
     if not call.route.needs_database:
-        return wrong + ([f"{answer.status_code}"] if answer.status_code >= 400 else [])
+        is_right = answer.status_code < 400 or str(answer.status_code) == call.route.ok
+        return wrong if is_right else [*wrong, f"{answer.status_code}"]
     if answer.status_code != 503:
         return [*wrong, f"{answer.status_code} {answer.headers.get('location', '')}"]
     if not answer.headers.get("retry-after", "").isdigit():
