@@ -1,4 +1,4 @@
-"""What an import and an export cost beside the least they could: `python -m bench.transfers`, about four minutes.
+"""What an import and an export cost beside the least they could: `python -m bench.transfers`, about two minutes.
 
 The least is a loop of PyMongo over rows that are parsed already, into a collection like an organization's, and a loop
 of `find` with orjson over the same records. Database and portal are real processes, durable as in production. Beside

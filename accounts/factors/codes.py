@@ -64,7 +64,7 @@ def right_code(account: Mapping[str, Any], typed: str) -> RightCode | None:
     if recovery_codes.normalised(code) is None:
         return None
     kept = account["secrets"]
-    stored = recovery_codes.digest(code, key=open_secret(kept["recovery_key"], account["_id"]))
+    stored = recovery_codes.digest(code, key=open_secret(sealed_recovery_key(account), account["_id"]))
     if stored not in kept["recovery"]:
         return None
     return RightCode(
@@ -95,9 +95,16 @@ def first_factor(account_id: ObjectId) -> tuple[Document, list[str]]:
 
 def renewed_recovery(account: Mapping[str, Any]) -> tuple[Document, list[str]]:
     """What is set for new recovery codes, and those codes. Raises PortalError 503 as `open_secret`."""
-    key = open_secret(account["secrets"]["recovery_key"], account["_id"])
+    key = open_secret(sealed_recovery_key(account), account["_id"])
     shown = recovery_codes.new_codes()
     return {"secrets.recovery": [recovery_codes.digest(code, key=key) for code in shown]}, shown
+
+
+def sealed_recovery_key(account: Mapping[str, Any]) -> bytes:
+    """The key of the account's recovery codes, sealed: that of the app for codes older than this key of their own."""
+    kept = account["secrets"]
+    sealed: bytes = kept["recovery_key"] if "recovery_key" in kept else kept["totp"]
+    return sealed
 
 
 def use_up(code: RightCode) -> bool:

@@ -113,7 +113,9 @@ def switch_off(*, principal: Principal) -> None:
         raise _has_no_app() if codes.is_on(account) else _is_off()
     found: Document = {"secrets.totp": {"$exists": True}}
     if codes.passkeys_of(account):
-        change = {"$unset": {"secrets.totp": "", "secrets.last_step": ""}}
+        change: Document = {"$unset": {"secrets.totp": "", "secrets.last_step": ""}}
+        if "recovery_key" not in account["secrets"]:
+            change["$set"] = {"secrets.recovery_key": codes.sealed_recovery_key(account)}
         told = changes.Told(("second_factor.app_removed",), "app_removed")
     else:
         changes.require_long_password(account)
@@ -133,7 +135,7 @@ def renew_recovery_codes(*, principal: Principal) -> list[str]:
     if not codes.is_on(account):
         raise _is_off()
     renewed, shown = codes.renewed_recovery(account)
-    found = {"secrets.recovery_key": account["secrets"]["recovery_key"]}
+    found = {"secrets.recovery_key": account["secrets"].get("recovery_key")}
     told = changes.Told(("second_factor.codes_renewed",), "recovery_codes_renewed")
     changes.make(principal, account, found=found, change={"$set": renewed}, told=told, ends_others=False)
     return shown

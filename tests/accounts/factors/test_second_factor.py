@@ -6,12 +6,13 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from django.conf import LazySettings
 from django.core.management import call_command
 
 from accounts import api_keys, login, sealing
 from accounts import service as accounts
-from accounts.factors import codes, service
+from accounts.factors import codes, recovery_codes, service
 from accounts.principal import Principal
 from accounts.tokens import now
 from orgportal import database
@@ -124,6 +125,28 @@ def test_new_recovery_codes_replace_the_earlier_ones(alice: Principal, factor: F
     assert refused(log_in, otp=factor.recovery_codes[0]).code == "invalid_otp"
     assert log_in(renewed[0]).email == ALICE
     assert service.status(principal=alice).recovery_codes_left == 9
+
+
+def as_before_passkeys(account_id: ObjectId, shown: list[str]) -> None:
+    """Rewrite an account as it was stored when recovery codes had no key of their own."""
+    key = codes.open_secret(stored_account(account_id)["secrets"]["totp"], account_id)
+    stored = [recovery_codes.digest(code, key=key) for code in shown]
+    change_account(account_id, {"$set": {"secrets.recovery": stored}, "$unset": {"secrets.recovery_key": ""}})
+
+
+def test_recovery_codes_from_before_passkeys_go_on_working(alice: Principal, factor: Factor) -> None:
+    as_before_passkeys(alice.account_id, factor.recovery_codes)
+    assert log_in(factor.recovery_codes[0]).email == ALICE
+    renewed = service.renew_recovery_codes(principal=alice)
+    assert refused(log_in, otp=factor.recovery_codes[1]).code == "invalid_otp"
+    assert log_in(renewed[0]).email == ALICE
+
+
+def test_recovery_codes_from_before_passkeys_outlive_the_app(alice: Principal, factor: Factor) -> None:
+    as_before_passkeys(alice.account_id, factor.recovery_codes)
+    change_account(alice.account_id, {"$push": {"secrets.passkeys": {"id": ObjectId(), "credential": "A" * 32}}})
+    service.switch_off(principal=alice)
+    assert log_in(factor.recovery_codes[0]).email == ALICE
 
 
 def test_a_wrong_password_never_tells_that_there_is_a_second_factor(factor: Factor) -> None:
