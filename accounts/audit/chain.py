@@ -10,7 +10,8 @@ import random
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -53,6 +54,18 @@ def audit_unavailable() -> PortalError:
     )
 
 
+@contextmanager
+def refusing_unwritten() -> Iterator[None]:
+    """Turns what the database refuses to store into `audit_unavailable`; that it gives no answer stays its error."""
+    try:
+        yield
+    except PyMongoError as error:
+        if database.is_unavailable(error):
+            raise
+        log.error("audit_unavailable", error=type(error).__name__)
+        raise audit_unavailable() from error
+
+
 def append(chain: Chain, draft: Draft) -> Document:
     """Write the draft at the end of the chain and return the entry.
 
@@ -63,18 +76,16 @@ def append(chain: Chain, draft: Draft) -> Document:
     if not queue.acquire(timeout=settings.DATABASE_DEADLINE):
         raise audit_unavailable()
     try:
-        while time.monotonic() < until:
-            entry = _try(chain, draft)
-            if entry is not None:
-                # The log is a witness outside the database: `verify_audit --witness` reads these lines.
-                log.info("audit", chain=chain_name(chain), seq=entry["seq"], hash=entry["hash"], action=draft.action)
-                return entry
-            time.sleep(random.uniform(0, 0.01))  # noqa: S311 - spreads writers, guards nothing
-    except PyMongoError as error:
-        if database.is_unavailable(error):
-            raise
-        log.error("audit_unavailable", error=type(error).__name__)
-        raise audit_unavailable() from error
+        with refusing_unwritten():
+            while time.monotonic() < until:
+                entry = _try(chain, draft)
+                if entry is not None:
+                    # The log is a witness outside the database: `verify_audit --witness` reads these lines.
+                    log.info(
+                        "audit", chain=chain_name(chain), seq=entry["seq"], hash=entry["hash"], action=draft.action
+                    )
+                    return entry
+                time.sleep(random.uniform(0, 0.01))  # noqa: S311 - spreads writers, guards nothing
     finally:
         queue.release()
     raise audit_unavailable()

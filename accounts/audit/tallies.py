@@ -15,7 +15,7 @@ from typing import Any
 from django.conf import settings
 
 from accounts.audit.actors import Actor
-from accounts.audit.chain import append, head_of
+from accounts.audit.chain import append, head_of, refusing_unwritten
 from accounts.audit.entries import ENTRIES, PORTAL, TALLIES, Chain, Draft, chain_name, entry_id, instant
 from orgportal import database
 from orgportal.database import Document
@@ -27,7 +27,10 @@ LOOKED_BACK = 2000
 
 
 def count(chains: Sequence[Chain], draft: Draft) -> None:
-    """Count one more of these. The first tells what it was, the latest where it came from last."""
+    """Count one more of these. The first tells what it was, the latest where it came from last.
+
+    Raises as `append`.
+    """
     window = _window(draft.at)
     latest = {"address": draft.address, "agent": draft.agent, "request_id": draft.request_id, "last_at": draft.at}
     first = {
@@ -40,11 +43,12 @@ def count(chains: Sequence[Chain], draft: Draft) -> None:
         "first_at": draft.at,
         "due_at": window + WINDOW,
     }
-    database.collection(TALLIES).update_one(
-        {"_id": f"{int(window.timestamp())}:{_kind(chains, draft)}"},
-        {"$setOnInsert": first, "$set": latest, "$inc": {"times": 1}},
-        upsert=True,
-    )
+    with refusing_unwritten():
+        database.collection(TALLIES).update_one(
+            {"_id": f"{int(window.timestamp())}:{_kind(chains, draft)}"},
+            {"$setOnInsert": first, "$set": latest, "$inc": {"times": 1}},
+            upsert=True,
+        )
 
 
 def _window(moment: datetime) -> datetime:

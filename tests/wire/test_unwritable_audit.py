@@ -16,6 +16,7 @@ AUDITED = [route for route in ROUTES if not route.is_safe and route.name not in 
 # The suite looks at these; `make chaos` at all.
 SOME = {
     "POST /api/v1/auth/login",
+    "POST /api/v1/auth/login/passkey",
     "POST /api/v1/auth/logout",
     "POST /api/v1/orgs signing up",
     "PATCH /api/v1/orgs/{org}",
