@@ -25,7 +25,7 @@ def code_of(page: Page, *, steps: int = 0) -> str:
 def set_up(page: Page) -> list[str]:
     """Switch the second factor on; the recovery codes that the page shows."""
     page.goto("/account/security")
-    page.get_by_role("button", name="Set up the second factor").click()
+    page.get_by_role("button", name="Set up an authenticator app").click()
     expect(page.get_by_role("img", name="QR code")).to_be_visible()
     page.get_by_label("Code from the app").fill(code_of(page))
     page.get_by_role("button", name="Switch it on").click()
@@ -68,12 +68,12 @@ def test_a_change_asks_for_the_password_and_comes_back(
     sign_up(page, unused("again"))
     forget_the_password(live_portal)
     page.goto("/account/security")
-    page.get_by_role("button", name="Set up the second factor").click()
+    page.get_by_role("button", name="Set up an authenticator app").click()
     expect(page.get_by_role("heading", level=1, name="Is it still you?")).to_be_visible()
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Go on").click()
     expect(page).to_have_url(re.compile("/account/security$"))
-    page.get_by_role("button", name="Set up the second factor").click()
+    page.get_by_role("button", name="Set up an authenticator app").click()
     expect(page.get_by_role("img", name="QR code")).to_be_visible()
 
 
@@ -97,7 +97,7 @@ def test_the_steps_of_it_can_be_used_by_everybody(open_page: OpenPage, unused: C
     slug = unused("usable")
     sign_up(page, slug)
     page.goto("/account/security")
-    page.get_by_role("button", name="Set up the second factor").click()
+    page.get_by_role("button", name="Set up an authenticator app").click()
     assert serious_findings(page) == []
     page.get_by_label("Code from the app").fill(code_of(page))
     page.get_by_role("button", name="Switch it on").click()
