@@ -1,12 +1,13 @@
 """Logging in: what succeeds, and that a failure tells nothing in words, work or queries."""
 
+import time
 from typing import Any
 
 import pytest
 from bson import ObjectId
 from django.conf import LazySettings
 
-from accounts import service
+from accounts import login, service
 from accounts.roles import Role
 from orgportal import database
 from orgportal.errors import PortalError
@@ -232,3 +233,15 @@ class TestClosedOrganizations:
                 opens(logged_in=logged_in)
         assert len(stored_sessions()) == 1
         assert by_cookie(kept)
+
+
+@pytest.mark.parametrize("email", [ALICE, "nobody@example.org"])
+def test_a_refused_login_pauses_at_random_and_a_right_one_does_not(monkeypatch: pytest.MonkeyPatch, email: str) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    for _ in range(5):
+        refusal_of(email, "not the password")
+    assert len(set(pauses)) == 5
+    assert all(0 <= pause <= login.BLUR_SECONDS for pause in pauses)
+    service.log_in(email=ALICE, password=PASSWORD)
+    assert len(pauses) == 5
