@@ -135,6 +135,7 @@ def test_pages_behind_links_have_no_serious_fault(
     expect(page.get_by_role("alert")).to_be_visible()
     page.get_by_label("Email", exact=True).fill(address)
     page.get_by_role("button", name="Send the link").click()
+    expect(page.get_by_role("heading", level=1, name="Look into your mail")).to_be_visible()
     assert serious_findings(page) == []
     page.goto(path_in(mail_to(live_portal, address, "Reset your password")))
     assert serious_findings(page) == []

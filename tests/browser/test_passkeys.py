@@ -129,11 +129,13 @@ def test_the_pages_of_it_can_be_used_by_everybody(
     for link in ("Rename", "Remove"):
         page.goto("/account/security")
         page.get_by_role("link", name=link).click()
+        expect(page.get_by_role("heading", level=1, name=link)).to_be_visible()
         assert serious_findings(page) == []
     page.goto("/sudo")
     assert serious_findings(page) == []
     log_out(page)
     log_in(page, f"{slug}@example.com")
+    expect(page.get_by_role("heading", level=1, name="Show that it is you")).to_be_visible()
     assert serious_findings(page) == []
 
 

@@ -236,6 +236,7 @@ def _other_states(page: Page) -> None:
     page.goto("/records/id/order-0005")
     page.get_by_label("Data as JSON").fill("{")
     page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_be_visible()
     assert serious_findings(page) == []
     page.get_by_label("Data as JSON").fill("{}")
     page.locator("[name=version]").evaluate("field => { field.value = '0-0'; }")
@@ -244,6 +245,7 @@ def _other_states(page: Page) -> None:
     assert serious_findings(page) == []
     page.goto("/records")
     page.get_by_role("button", name="Delete all records").click()
+    expect(page.get_by_role("heading", level=1, name="Delete 20 records?")).to_be_visible()
     assert serious_findings(page) == []
     page.goto("/records/import")
     send_file(page, "bad.csv", b"a\n1\n1,2\n")

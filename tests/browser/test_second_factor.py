@@ -98,10 +98,13 @@ def test_the_steps_of_it_can_be_used_by_everybody(open_page: OpenPage, unused: C
     sign_up(page, slug)
     page.goto("/account/security")
     page.get_by_role("button", name="Set up an authenticator app").click()
+    expect(page.get_by_role("heading", level=1, name="Set up an authenticator app")).to_be_visible()
     assert serious_findings(page) == []
     page.get_by_label("Code from the app").fill(code_of(page))
     page.get_by_role("button", name="Switch it on").click()
+    expect(page.get_by_role("heading", level=1, name="The second factor is on")).to_be_visible()
     assert serious_findings(page) == []
     log_out(page)
     log_in(page, f"{slug}@example.com")
+    expect(page.get_by_role("heading", level=1, name="Enter a code")).to_be_visible()
     assert serious_findings(page) == []
