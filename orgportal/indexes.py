@@ -19,6 +19,7 @@ DECLARED_IN = (
     "accounts.audit.entries.INDEXES",
     "tenants.documents.INDEXES",
     "tenants.records.marks.INDEXES",
+    "tenants.records.sort_marks.INDEXES",
     "tenants.rules.documents.INDEXES",
     "tenants.record_indexes.documents.INDEXES",
     "tenants.figures.documents.INDEXES",

@@ -16,6 +16,7 @@ COLLECTIONS: tuple[str, ...] = (
     "figures",
     "sizes",
     "record_marks",
+    "sort_marks",
     "imports",
     "import_chunks",
 )

@@ -4,7 +4,7 @@ Everything takes the placement of an organization that was read a moment ago: no
 picture, for its collection's name could be another organization's by now.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -62,19 +62,27 @@ def scan(placement: Placement, *, projection: Mapping[str, Any]) -> "Cursor[Docu
     return _collection(placement).find({}, projection, batch_size=SCAN_BATCH)
 
 
-def build_index(placement: Placement, org_id: ObjectId, model: IndexModel) -> None:
-    """Build an index on an organization's own collection; safe to repeat.
+def build_index(placement: Placement, org_id: ObjectId, models: Sequence[IndexModel]) -> None:
+    """Build an index on an organization's own collection, and those that stand beside it; safe to repeat.
 
     Raises LookupError when the collection is not there as this organization's: building would make it, and
     OperationFailure as the server does, DuplicateKeyError among them.
     """
     if manager.ownership(placement, org_id) is not manager.Ownership.OWN:
         raise LookupError(placement.collection)
-    _collection(placement).create_indexes([model])
+    for model in models:
+        _collection(placement).create_indexes([model])
 
 
 def drop_index(placement: Placement, name: str) -> None:
-    """Remove an index; fine when it, or the collection, is not there."""
+    """Remove an index and those that stand beside it; fine when it, or the collection, is not there."""
+    there = [index["name"] for index in _collection(placement).list_indexes()]
+    for beside in there:
+        if beside == name or beside.startswith(f"{name}_"):
+            _drop_index(placement, beside)
+
+
+def _drop_index(placement: Placement, name: str) -> None:
     try:
         _collection(placement).drop_index(name)
     except OperationFailure as error:

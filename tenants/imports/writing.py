@@ -22,7 +22,7 @@ from tenants.imports.candidates import Candidate, checked_record, line_errors
 from tenants.imports.documents import Import, LineError
 from tenants.imports.identity import record_id
 from tenants.imports.matching import FEW, Found, Matcher, key_of
-from tenants.records import marks
+from tenants.records import marks, sort_marks
 from tenants.records.documents import new_row
 from tenants.records.values import ID
 from tenants.refusals import DUPLICATE_KEY, refusal_of
@@ -100,6 +100,7 @@ def _insert(
     created = marks.stamps(len(candidates))
     rows = [row_of(job, candidate, moment) for candidate, moment in zip(candidates, created, strict=True)]
     marks.note(access, created)
+    sort_marks.note(access.organization.id, rows)
     try:
         records.insert_many(rows)
     except BulkWriteError as error:

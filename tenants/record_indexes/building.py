@@ -20,6 +20,9 @@ from tenants import upkeep
 from tenants.documents import ACTIVE, DELETING, Organization, now
 from tenants.lifecycle import operation
 from tenants.record_indexes.documents import COLLECTION, RecordIndex, index_from
+from tenants.records import sort_marks
+from tenants.records.covers import UNKNOWN, kind_of
+from tenants.records.sorting import SortKey, projection_for
 from tenants.records.values import to_relaxed
 from tenants.refusals import CANNOT_INDEX_PARALLEL_ARRAYS
 
@@ -54,8 +57,7 @@ def advance(index: RecordIndex) -> bool:
         lease = _claim(index)
         try:
             with _kept_alive(index, lease) as last:
-                finish = _removed if index.state == "removing" else _built
-                finish(index)
+                found = _removed(index) if index.state == "removing" else _built(index)
         except NotSettled:
             _step(index, last(), {"due_at": now() + AGAIN})
             return False
@@ -64,7 +66,7 @@ def advance(index: RecordIndex) -> bool:
                 raise
             _step(index, last(), {"state": "failed", "reason": reason_of(error), "due_at": None})
         else:
-            _settle(index, last())
+            _settle(index, last(), found)
     except Lost:
         _sweep(index)
         return False
@@ -136,31 +138,51 @@ def _check_unmoved(before: Organization, index: RecordIndex) -> None:
         raise NotSettled
 
 
-def _built(index: RecordIndex) -> None:
+def _built(index: RecordIndex) -> dict[str, Any]:
+    """Whether lists can be sorted by it, as the index's document says it."""
     organization = _organization_of(index)
-    model = index.model(ascending=database.copies_on_rename(organization.placement.cluster))
+    models = index.models(embedded=database.copies_on_rename(organization.placement.cluster))
     try:
         with database.deadline(settings.DDL_DEADLINE):
-            upkeep.build_index(organization.placement, organization.id, model)
+            upkeep.build_index(organization.placement, organization.id, models)
+            sorts = _survey(organization, index)
     except LookupError:
         raise NotSettled from None
     _check_unmoved(organization, index)
+    return {"sorts": sorts}
 
 
-def _removed(index: RecordIndex) -> None:
+def _survey(organization: Organization, index: RecordIndex) -> bool:
+    """Leave marks along the order of the index's fields; whether an order by it holds every record.
+
+    It would not hold what no record may hold, and other programs may have written.
+    """
+    keys = [SortKey(path, descending=False) for path in index.paths]
+    sample = sort_marks.Sample(keys)
+    for row in upkeep.scan(organization.placement, projection=projection_for(keys)):
+        if any(kind_of(key.value(row)) >= UNKNOWN for key in keys):
+            return False
+        sample.look_at(row)
+    sort_marks.replace(organization.id, keys, sample.marks())
+    return True
+
+
+def _removed(index: RecordIndex) -> dict[str, Any]:
     organization = _organization_of(index)
     with database.deadline(settings.DATABASE_DEADLINE):
         upkeep.drop_index(organization.placement, index.name)
     _check_unmoved(organization, index)
+    return {}
 
 
-def _settle(index: RecordIndex, lease: datetime) -> None:
+def _settle(index: RecordIndex, lease: datetime, found: Mapping[str, Any]) -> None:
     if index.state == "building":
-        _step(index, lease, {"state": "ready", "reason": "", "due_at": None})
+        _step(index, lease, {"state": "ready", "reason": "", "due_at": None, **found})
         return
     query = {"_id": index.id, "state": "removing", "due_at": lease}
     if database.collection(COLLECTION).delete_one(query).deleted_count != 1:
         raise Lost
+    sort_marks.forget(index.org_id)
 
 
 def _sweep(index: RecordIndex) -> None:

@@ -12,6 +12,7 @@ from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from orgportal import database
+from tenants.records.covers import companions_of
 
 COLLECTION = "record_indexes"
 # `slot` counts an organization's indexes, and `keys` says what one is over: two requests at once cannot take the same.
@@ -38,7 +39,7 @@ class IndexField:
 
 @dataclass(frozen=True)
 class RecordIndex:
-    """An index that an organization added. `reason` says why it failed."""
+    """An index that an organization added. `reason` says why it failed; `sorts`: lists can be sorted by it."""
 
     id: ObjectId
     org_id: ObjectId
@@ -48,23 +49,63 @@ class RecordIndex:
     reason: str
     created_at: datetime
     due_at: datetime | None
+    sorts: bool = False
 
     @property
     def name(self) -> str:
         """Its name in the collection."""
         return f"{PREFIX}{self.id}"
 
-    def model(self, *, ascending: bool = False) -> IndexModel:
-        """What the driver builds; with `ascending` whatever the fields' directions, which a filter does not need.
+    @property
+    def paths(self) -> list[str]:
+        """Of its fields, in their order."""
+        return [field.path for field in self.fields]
 
-        The embedded database places a text before the texts that it begins, also in a descending index, and then
-        finds none of them there.
+    @property
+    def order(self) -> list[str] | None:
+        """The fields by which lists can be sorted with it, None where they cannot.
+
+        Not with a number on a path: a filter looks for the place in an array or the name, an order for both.
+        """
+        has_place = any(name.isdigit() for path in self.paths for name in path.split("."))
+        return self.paths if self.sorts and not has_place else None
+
+    def models(self, *, embedded: bool) -> list[IndexModel]:
+        """What the driver builds: the index, then what stands beside it.
+
+        For the embedded database all fields ascend, which a filter and a sort do not mind: in a descending index it
+        places a text before the texts that it begins, and then finds none of them there.
         """
         keys = [
-            (f"data.{field.path}", DESCENDING if field.descending and not ascending else ASCENDING)
+            (f"data.{field.path}", DESCENDING if field.descending and not embedded else ASCENDING)
             for field in self.fields
         ]
-        return IndexModel(keys, name=self.name, unique=self.unique) if self.unique else IndexModel(keys, name=self.name)
+        if self.unique:
+            return [IndexModel(keys, name=self.name, unique=True), *self._beside(keys, embedded)]
+        # The id parts records with the same values, for an order.
+        by_id = [*keys, ("_id", ASCENDING)]
+        if not embedded or len(keys) == 1:
+            return [IndexModel(by_id, name=self.name), *self._beside(keys, embedded)]
+        beside = [IndexModel(by_id, name=f"{self.name}_id"), *self._beside(keys, embedded)]
+        return [IndexModel(keys, name=self.name), *beside]
+
+    def _beside(self, keys: list[tuple[str, int]], embedded: bool) -> list[IndexModel]:
+        """What the embedded database needs as well.
+
+        Where an equality is followed by a range that is not an index's last field, it misses the range's upper end, but
+        it takes the shortest index that will do: so every beginning is an index, too. And it finds objects by no
+        range of an index, so that there are indexes of what `covers.companions_of` asks for.
+        """
+        if not embedded:
+            return []
+        beginnings = [IndexModel(keys[:count], name=f"{self.name}_{count}") for count in range(2, len(keys))]
+        needed = dict.fromkeys(companion for path in self.paths for companion in companions_of(path))
+        # No record has a field of the index's name: it tells these from those that stand beside another index.
+        revision = [("rev", ASCENDING), (self.name, ASCENDING)]
+        return beginnings + [
+            IndexModel(revision, name=f"{self.name}_with_{number}", partialFilterExpression=companion.partial())
+            for number, companion in enumerate(needed)
+        ]
 
 
 def keys_of(fields: tuple[IndexField, ...]) -> str:
@@ -83,6 +124,7 @@ def index_from(row: Mapping[str, Any]) -> RecordIndex:
         reason=row["reason"],
         created_at=row["created_at"],
         due_at=row.get("due_at"),
+        sorts=row.get("sorts", False),
     )
 
 

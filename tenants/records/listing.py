@@ -1,31 +1,24 @@
 """The use cases of many records: list, count."""
 
-import heapq
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import bson
-from pymongo.errors import PyMongoError
 
-from orgportal import database
 from orgportal.database import Document
 from orgportal.errors import InputError, PortalError
 from tenants import manager
 from tenants.access import Access
 from tenants.records.documents import Record, record_from
+from tenants.records.field_order import FieldOrder
 from tenants.records.filters import query_of
 from tenants.records.paging import Listing, Position
-from tenants.records.selection import outermost, parse_fields, projection_of
-from tenants.records.sorting import SortKey, packed, parse_sort, unpacked
+from tenants.records.selection import parse_fields, projection_of
+from tenants.records.sorting import SortKey, packed, parse_sort
 from tenants.records.windows import DefaultOrder
 
 DEFAULT_LIMIT = 50
-TOO_MANY_TO_SORT = (
-    "There are too many records to sort them in time. Narrow them with a filter first, best on a field with an index."
-)
-SCAN_BATCH = 1000
 SCAN_SECONDS = 20.0
 # A page ends behind the record with which it has this many bytes (of BSON).
 PAGE_BYTES = 16 * 1024 * 1024
@@ -61,7 +54,7 @@ def list_records(
     listing = Listing(access.organization.id, filter or {}, ",".join(f"{key.descending:d}{key.path}" for key in keys))
     position = listing.position_of(cursor)
     if keys:
-        rows = _sorted_rows(access, query, keys, position, limit + 1, sort_seconds)
+        rows = FieldOrder(access, query, keys).rows(position, limit + 1, sort_seconds)
         shown, last = _sorted_page(access, rows, projection_of(paths), limit)
     else:
         shown, last = _page_by_age(DefaultOrder(access, query, projection_of(paths)), position, limit)
@@ -134,57 +127,6 @@ def _sorted_page(
 def _position(row: Document, keys: tuple[SortKey, ...]) -> Position:
     values = tuple(packed(key.value(row)) for key in keys) if keys else (row["created_at"],)
     return Position(values, row["_id"])
-
-
-def _sorted_rows(
-    access: Access,
-    query: Document,
-    keys: tuple[SortKey, ...],
-    position: Position | None,
-    limit: int,
-    seconds: float,
-) -> list[Document]:
-    """The first rows behind the position in the order of the keys, with what they sort by and no more.
-
-    All that match are gone through, and no more than `limit` kept.
-    """
-
-    def place(row: Document) -> tuple[Any, ...]:
-        return (*(key.key(key.value(row)) for key in keys), row["_id"])
-
-    until = time.monotonic() + seconds
-    rows = _scan(access, query, keys, until)
-    if position is not None:
-        values = zip(keys, position.values, strict=True)
-        after = (*(key.key(unpacked(value)) for key, value in values), position.id)
-        rows = (row for row in rows if after < place(row))
-    try:
-        # The server ends its work by then, too.
-        with database.deadline(seconds):
-            return heapq.nsmallest(limit, rows, key=place)
-    except PyMongoError as error:
-        if error.timeout and time.monotonic() >= until:
-            raise _too_many("sort", TOO_MANY_TO_SORT) from None
-        raise
-
-
-def _scan(access: Access, query: Document, keys: tuple[SortKey, ...], until: float) -> Iterator[Document]:
-    """All that match, in one pass and in no order, with what they sort by."""
-    names = outermost(tuple(_without_positions(key.path) for key in keys))
-    projection = dict.fromkeys((f"data.{name}" for name in names), 1)
-    for batch in manager.bind(access).stream(query, projection=projection, batch_size=SCAN_BATCH):
-        if time.monotonic() > until:
-            raise _too_many("sort", TOO_MANY_TO_SORT)
-        yield from batch
-
-
-def _without_positions(path: str) -> str:
-    """The path up to where it could mean a place in an array, which no projection can say."""
-    names = path.split(".")
-    for index, name in enumerate(names[1:], start=1):
-        if name.isdigit():
-            return ".".join(names[:index])
-    return path
 
 
 def _whole(access: Access, rows: list[Document], projection: dict[str, int] | None) -> dict[str, Document]:

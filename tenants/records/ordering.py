@@ -2,12 +2,16 @@
 
 Source: https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/. A missing field counts as null,
 an array by its least element (its greatest one where the order descends), an empty array comes before null.
-Beyond MongoDB: only the beginning of long values counts, so that a position in the order has a bounded size.
+Beyond MongoDB: only the beginning of long values counts, so that a position in the order has a bounded size; a
+floating point number counts as its shortest notation says, so that 0.1 and the decimal number 0.1 are equal; and of
+an array on the way to a field, what is no object is passed over, because a database that is asked for the field alone
+leaves it out.
 """
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import bson
@@ -91,7 +95,10 @@ def _cut(value: Any, level: int) -> Any:
 
 
 def _number(value: float) -> Key:
-    return (3, 0) if math.isnan(value) else (3, 1, value)
+    if math.isnan(value):
+        return (3, 0)
+    # Below that, integers are what they are written as.
+    return (3, 1, value if value.is_integer() and abs(value) < 2**53 else Decimal(repr(value)))
 
 
 def _decimal(value: Decimal128) -> Key:
@@ -147,5 +154,3 @@ def _reached_through(array: list[Any], path: Sequence[str]) -> Iterator[Any]:
     for element in array:
         if isinstance(element, dict):
             yield from _reached(element, path)
-        else:
-            yield None

@@ -1,5 +1,6 @@
 """Which fields a list is sorted by and which way: `field,-field`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from orgportal.database import Document
 from orgportal.errors import invalid
 from tenants.records.filters import field_of
 from tenants.records.ordering import Descending, EmptyArray, Key, key_of, sort_value
+from tenants.records.selection import outermost
 
 MAX_KEYS = 3
 MAX_TEXT = 600
@@ -53,6 +55,21 @@ def parse_sort(text: str | None) -> tuple[SortKey, ...]:
     if len({key.path for key in keys}) < len(keys):
         raise invalid("sort", "Name each field once.")
     return tuple(keys)
+
+
+def projection_for(keys: Sequence[SortKey]) -> dict[str, int]:
+    """What to ask the database for, to sort by these keys."""
+    names = outermost(tuple(_without_positions(key.path) for key in keys))
+    return dict.fromkeys((f"data.{name}" for name in names), 1)
+
+
+def _without_positions(path: str) -> str:
+    """The path up to where it could mean a place in an array, which no projection can say."""
+    names = path.split(".")
+    for index, name in enumerate(names[1:], start=1):
+        if name.isdigit():
+            return ".".join(names[:index])
+    return path
 
 
 def packed(value: Any) -> Any:

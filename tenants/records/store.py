@@ -16,7 +16,7 @@ from tenants import manager
 from tenants.access import Access
 from tenants.bound import TenantCollection
 from tenants.documents import now
-from tenants.records import marks, values
+from tenants.records import marks, sort_marks, values
 from tenants.records.documents import (
     Record,
     author_of,
@@ -47,6 +47,7 @@ def create_record(*, access: Access, data: Document, id: str | None = None, orig
         row["origin"] = origin
     rules.check(access=access, data=data)
     marks.note(access, [row["created_at"]])
+    sort_marks.note(access.organization.id, [row])
     records = manager.bind(access)
     try:
         records.insert_one(row)

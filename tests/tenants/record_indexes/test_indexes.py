@@ -1,5 +1,6 @@
 """Indexes that an organization adds: built by the worker, kept through crashes and renames, refused with the reason."""
 
+import re
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -33,9 +34,18 @@ def add(*fields: str, unique: bool = False) -> documents.RecordIndex:
 
 
 def stored(collection: str = "org_acme") -> dict[str, Any]:
-    """The collection's indexes that were added, by their keys."""
+    """The collection's indexes that were added, by their keys, without what stands beside them."""
     found = database.master()[collection].list_indexes()
-    return {str(dict(index["key"])): index for index in found if index["name"].startswith(documents.PREFIX)}
+    added = [index for index in found if index["name"].startswith(documents.PREFIX)]
+    return {
+        str(dict(index["key"])): index for index in added if "_" not in index["name"].removeprefix(documents.PREFIX)
+    }
+
+
+def beside(collection: str = "org_acme") -> int:
+    """How many stand beside those."""
+    found = database.master()[collection].list_indexes()
+    return sum(re.fullmatch(r"added_[^_]+_.+", index["name"]) is not None for index in found)
 
 
 def backwards() -> int:
@@ -56,6 +66,8 @@ def test_an_index_is_building_until_the_worker_has_built_it() -> None:
     assert work() == 1
     assert states() == [("country,-people", "ready")]
     assert list(stored()) == [f"{{'data.country': 1, 'data.people': {backwards()}}}"]
+    # By the id as well, and of the records that hold an object in one of the fields.
+    assert beside() == (3 if backwards() == 1 else 0)
     assert work() == 0
     assert list(doctor.examine()) == []
 
@@ -73,6 +85,30 @@ def test_a_filter_finds_the_same_with_a_descending_index_as_without() -> None:
     assert before == [["a", "ab", "abc"], ["", "a", "ab", "abc"], ["a", "ab", "abc", "b"]]
     add("-name")
     work()
+    assert found() == before
+
+
+@pytest.mark.parametrize("fields", [["a", "b"], ["a", "b", "c"], ["a", "b", "c", "d"], ["-a", "-b", "-c"]])
+@pytest.mark.parametrize("unique", [False, True])
+def test_a_filter_finds_the_ends_of_a_range_within_an_index(fields: list[str], unique: bool) -> None:
+    rows = [{"a": 1, "b": b, "c": c, "d": 0} for b in range(3) for c in range(3)]
+    acme(*rows)
+    filters: list[Any] = [
+        {"a": 1, "b": {"$lte": 1}}, {"a": 1, "b": {"$gte": 1}}, {"a": 1, "b": {"$lt": 1}}, {"a": 1, "b": {"$gt": 1}},
+        {"a": 1, "b": 1, "c": {"$lte": 1}}, {"a": 1, "b": 1, "c": {"$gt": 0, "$lte": 2}}, {"a": {"$lte": 1}},
+        {"a": 1, "b": {"$in": [0, 2]}}, {"a": 1, "c": {"$lte": 1}}, {"b": {"$lte": 1}},
+        {"a": 1, "b": {"$gte": 0, "$lte": 1}},
+    ]  # fmt: skip
+
+    def found() -> list[list[str]]:
+        pages = [listing.list_records(access=again(), filter=filter_) for filter_ in filters]
+        return [sorted(f"{record.data['b']}{record.data['c']}" for record in page.records) for page in pages]
+
+    before = found()
+    assert before[:2] == [["00", "01", "02", "10", "11", "12"], ["10", "11", "12", "20", "21", "22"]]
+    added = add(*fields, unique=unique and len(fields) > 2)
+    work()
+    assert states() == [(documents.keys_of(added.fields), "ready")]
     assert found() == before
 
 
@@ -210,7 +246,7 @@ def test_removing_takes_the_index_away_and_leaves_the_portals_own() -> None:
     added = add("a")
     work()
     assert indexes.remove_index(access=again(), id=str(added.id)) is True
-    assert (states(), stored()) == ([], {})
+    assert (states(), stored(), beside()) == ([], {}, 0)
     assert manager.ownership(access.organization.placement, access.organization.id) is manager.Ownership.OWN
     for unknown in (str(added.id), "nonsense", "0" * 24):
         assert refusal(lambda id=unknown: indexes.remove_index(access=again(), id=id)).status == 404  # type: ignore[misc]
@@ -233,7 +269,7 @@ def test_indexes_survive_a_rename() -> None:
     add("-name")
     work()
     service.update(access=again(), slug="bcme")
-    assert set(stored("org_bcme")) == {"{'data.email': 1}", f"{{'data.name': {backwards()}}}"}
+    assert set(stored("org_bcme")) == {"{'data.email': 1}", f"{{'data.name': {backwards()}, '_id': 1}}"}
     assert stored("org_bcme")["{'data.email': 1}"]["unique"]
     assert refusal(lambda: store.create_record(access=again(), data={"email": "a"})).code == "not_unique"
     reconcile.run_all(at=now() + timedelta(hours=1))
@@ -254,7 +290,7 @@ def test_a_rename_in_the_middle_of_building_builds_it_where_the_data_is_now(monk
     assert work() == 0
     assert states() == [("a", "building")]
     assert work() == 1
-    assert list(stored("org_bcme")) == ["{'data.a': 1}"]
+    assert list(stored("org_bcme")) == ["{'data.a': 1, '_id': 1}"]
 
 
 class Killed(BaseException):

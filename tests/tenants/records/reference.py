@@ -166,6 +166,7 @@ def sort_key(data: dict[str, Any], path: str, *, descending: bool) -> Any:
     """What a record sorts by: the least element of an array, or the greatest; None for nothing."""
     found = list(_sorted_by(data, path.split(".")))
     key = cmp_to_key(_with_empty)
+    found = found or [None]
     return (max if descending else min)(map(key, found))
 
 
@@ -189,6 +190,6 @@ def _sorted_by(value: Any, path: Sequence[str]) -> Iterator[Any]:
             yield from _sorted_by(value[int(path[0])], path[1:])
         else:
             for element in value:
-                yield from _sorted_by(element, path) if isinstance(element, dict) else [None]
+                yield from _sorted_by(element, path) if isinstance(element, dict) else []
     else:
         yield None

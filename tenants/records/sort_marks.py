@@ -1,0 +1,138 @@
+"""Marks along the orders by fields: places that part such an order into stretches of some hundred records.
+
+How many records lie between two values cannot be asked for less than reading them, so a page of a sorted list would
+cost as much as the stretch that it is cut from (`tenants.records.field_order`). Marks are hints like those of the
+order by age (`tenants.records.marks`): without them a list costs more, and is the same. They come from whoever reads
+an order through, from a reader that finds a stretch too long, and from one in so many of the records that are stored.
+"""
+
+import hashlib
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import structlog
+from bson import ObjectId
+from pymongo import ASCENDING, IndexModel
+from pymongo.errors import PyMongoError
+
+from orgportal import database
+from orgportal.database import Document
+from tenants.record_indexes import documents as record_indexes
+from tenants.records.covers import can_part
+from tenants.records.paging import Position
+from tenants.records.sorting import SortKey, packed
+
+log = structlog.get_logger(__name__)
+
+COLLECTION = "sort_marks"
+INDEXES: dict[str, list[IndexModel]] = {COLLECTION: [IndexModel([("org_id", ASCENDING)], name="org_id")]}
+
+# Records between two marks: few enough to read at once, many enough that the marks themselves are read quickly.
+STEP = 200
+# Of an order that is read through, so many times as many places are kept as become marks: it evens out the steps.
+FINENESS = 4
+# Marks of one order; beyond that, steps get longer, or older marks go.
+MOST = 5000
+
+
+def paths_of(keys: Sequence[SortKey]) -> list[str]:
+    return [key.path for key in keys]
+
+
+def load(org_id: ObjectId, keys: Sequence[SortKey]) -> list[Position]:
+    """The marks of an order, in no order; they are the same whichever way the fields are sorted."""
+    row = database.collection(COLLECTION).find_one({"_id": _id(org_id, paths_of(keys))}, {"at": 1})
+    return [Position(tuple(values), id) for *values, id in row["at"]] if row else []
+
+
+def replace(org_id: ObjectId, keys: Sequence[SortKey], marks: Iterable[Position]) -> None:
+    """Put these marks in the place of all that were there."""
+    at = [[*mark.values, mark.id] for mark in marks]
+    fields = {"org_id": org_id, "paths": paths_of(keys), "at": at[:MOST]}
+    _store(org_id, paths_of(keys), {"$set": fields})
+
+
+def add(org_id: ObjectId, paths: list[str], marks: Iterable[Position]) -> None:
+    """Add some to those that are there."""
+    at = {"$each": [[*mark.values, mark.id] for mark in marks], "$slice": -MOST}
+    _store(org_id, paths, {"$push": {"at": at}, "$setOnInsert": {"org_id": org_id, "paths": paths}})
+
+
+def _store(org_id: ObjectId, paths: list[str], update: Document) -> None:
+    try:
+        database.collection(COLLECTION).update_one({"_id": _id(org_id, paths)}, update, upsert=True)
+    except PyMongoError as error:
+        # Nobody has been promised any.
+        log.warning("sort_marks_not_kept", org_id=str(org_id), error=type(error).__name__)
+
+
+def forget(org_id: ObjectId) -> None:
+    """Remove those of an organization's orders that no index serves any more."""
+    served = _orders_of(org_id)
+    rows = database.collection(COLLECTION).find({"org_id": org_id}, {"paths": 1})
+    gone = [row["_id"] for row in rows if tuple(row["paths"]) not in served]
+    database.collection(COLLECTION).delete_many({"_id": {"$in": gone}})
+
+
+def note(org_id: ObjectId, rows: Sequence[Document]) -> None:
+    """Leave marks for one in so many of the records that are about to be stored."""
+    chosen = [row for row in rows if random.random() * STEP < 1]  # noqa: S311 - spreads, and guards nothing
+    if not chosen:
+        return
+    for paths in _orders_of(org_id):
+        keys = [SortKey(path, descending=False) for path in paths]
+        places = [position for row in chosen if (position := mark_at(keys, row)) is not None]
+        if places:
+            add(org_id, list(paths), places)
+
+
+def _orders_of(org_id: ObjectId) -> set[tuple[str, ...]]:
+    return {tuple(index.order) for index in record_indexes.all_of(org_id) if index.order}
+
+
+def mark_at(keys: Sequence[SortKey], row: Document) -> Position | None:
+    """A mark at a record's place; None where none can be."""
+    values = [key.value(row) for key in keys]
+    if not all(can_part(value) for value in values):
+        return None
+    return Position(tuple(packed(value) for value in values), row["_id"])
+
+
+class Sample:
+    """The marks of an order, gathered while its records pass once, in any order.
+
+    It keeps few places, of however many.
+    """
+
+    def __init__(self, keys: Sequence[SortKey]) -> None:
+        self._keys = keys
+        self._kept: list[tuple[Any, Position]] = []
+        self._every = STEP // FINENESS
+
+    def watch(self, rows: Iterable[Document]) -> Iterator[Document]:
+        """The rows, looked at as they pass."""
+        for row in rows:
+            self.look_at(row)
+            yield row
+
+    def look_at(self, row: Document) -> None:
+        """Keep the record's place, if it is one of those to be kept."""
+        if random.random() * self._every >= 1:  # noqa: S311 - spreads, and guards nothing
+            return
+        mark = mark_at(self._keys, row)
+        if mark is None:
+            return
+        self._kept.append(((*(key.key(key.value(row)) for key in self._keys), row["_id"]), mark))
+        if len(self._kept) > MOST * FINENESS:
+            self._kept = self._kept[::2]
+            self._every *= 2
+
+    def marks(self) -> list[Position]:
+        """Marks at even steps of what has passed."""
+        ordered = sorted(self._kept, key=lambda kept: kept[0])
+        return [mark for _, mark in ordered[FINENESS - 1 :: FINENESS]]
+
+
+def _id(org_id: ObjectId, paths: Sequence[str]) -> str:
+    return f"{org_id}:{hashlib.sha256(chr(0).join(paths).encode()).hexdigest()[:32]}"
