@@ -90,13 +90,13 @@ def companions_of(path: str) -> list[Companion]:
     return [Companion(f"data.{path}", "object"), *arrays]
 
 
-def cover(keys: Sequence[SortKey], start: Place | None, end: Place | None, *, extremes_apart: bool) -> list[Document]:
+def cover(keys: Sequence[SortKey], start: Place | None, end: Place | None, *, embedded: bool) -> list[Document]:
     """Queries that together find every record whose place is from `start` on and not behind `end`.
 
     A place has the sort values of the keys, in their order, and the id; None is the order's own end. Every value of
-    a place is one that `can_part`. `extremes_apart`: the indexes are the embedded database's.
+    a place is one that `can_part`. `embedded` tells whose the indexes are.
     """
-    found = list(_Cover(keys, extremes_apart).stretch(0, {}, start, end))
+    found = list(_Cover(keys, embedded).stretch(0, {}, start, end))
     for key in keys:
         found += [companion.query() for companion in companions_of(key.path)[1:]]
     return [query for index, query in enumerate(found) if query not in found[:index]]
@@ -105,9 +105,9 @@ def cover(keys: Sequence[SortKey], start: Place | None, end: Place | None, *, ex
 class _Cover:
     """One cover. `level` counts the keys that `equal` has fixed."""
 
-    def __init__(self, keys: Sequence[SortKey], extremes_apart: bool) -> None:
+    def __init__(self, keys: Sequence[SortKey], embedded: bool) -> None:
         self._keys = keys
-        self._extremes_apart = extremes_apart
+        self._embedded = embedded
 
     def stretch(self, level: int, equal: Document, start: Place | None, end: Place | None) -> Iterator[Document]:
         if level == len(self._keys):
@@ -136,7 +136,8 @@ class _Cover:
         if around is not None and abs(_float_of(value)) >= EXACT:
             yield {**equal, path: {"$gte": around[0], "$lte": around[1]}}
             return
-        if around is not None:
+        if around is not None and not self._embedded:
+            # What is equal by its shortest notation is not so by its value, and this one goes by the value.
             yield {**equal, path: {"$gte": around[0], "$lt": value}}
             yield {**equal, path: {"$gt": value, "$lte": around[1]}}
         yield from self.stretch(level + 1, {**equal, path: [] if value is EmptyArray else value}, start, end)
@@ -165,7 +166,7 @@ class _Cover:
         yield {**(lower or {"$gte": least}), **(upper or {"$lte": greatest})}
         if kind == NUMBER and lower is None:
             yield math.nan
-        if kind == NUMBER and self._extremes_apart:
+        if kind == NUMBER and self._embedded:
             yield {"$gte": SMALLEST, "$lte": math.inf}
             yield {"$gte": -math.inf, "$lte": SMALLEST_NEGATIVE}
 

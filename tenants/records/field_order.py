@@ -144,8 +144,8 @@ class FieldOrder:
         """What lies from one mark on and before the other, in order. Raises _TooLong."""
         ends = [_values(marked[place]) if place is not None else None for place in (start, stop)]
         found: dict[str, Document] = {}
-        extremes_apart = marks.are_needed(self._access)
-        for range_ in cover(self._keys, *ends, extremes_apart=extremes_apart):
+        embedded = marks.are_needed(self._access)
+        for range_ in cover(self._keys, *ends, embedded=embedded):
             rows = self._read(range_)
             if len(rows) > LONGEST_STRETCH:
                 raise _TooLong

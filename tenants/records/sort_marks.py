@@ -7,6 +7,7 @@ an order through, from a reader that finds a stretch too long, and from one in s
 """
 
 import hashlib
+import math
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -31,9 +32,11 @@ INDEXES: dict[str, list[IndexModel]] = {COLLECTION: [IndexModel([("org_id", ASCE
 # Records between two marks: few enough to read at once, many enough that the marks themselves are read quickly.
 STEP = 200
 # Of an order that is read through, so many times as many places are kept as become marks: it evens out the steps.
-FINENESS = 4
+FINENESS = 10
 # Marks of one order; beyond that, steps get longer, or older marks go.
 MOST = 5000
+# Places of records that are kept while marks are looked for.
+MOST_KEPT = 20_000
 
 
 def paths_of(keys: Sequence[SortKey]) -> list[str]:
@@ -49,8 +52,7 @@ def load(org_id: ObjectId, keys: Sequence[SortKey]) -> list[Position]:
 def replace(org_id: ObjectId, keys: Sequence[SortKey], marks: Iterable[Position]) -> None:
     """Put these marks in the place of all that were there."""
     at = [[*mark.values, mark.id] for mark in marks]
-    fields = {"org_id": org_id, "paths": paths_of(keys), "at": at[:MOST]}
-    _store(org_id, paths_of(keys), {"$set": fields})
+    _store(org_id, paths_of(keys), {"$set": {"org_id": org_id, "paths": paths_of(keys), "at": at}})
 
 
 def add(org_id: ObjectId, paths: list[str], marks: Iterable[Position]) -> None:
@@ -108,7 +110,9 @@ class Sample:
     def __init__(self, keys: Sequence[SortKey]) -> None:
         self._keys = keys
         self._kept: list[tuple[Any, Position]] = []
-        self._every = STEP // FINENESS
+        self._per_mark = min(STEP, FINENESS)
+        self._every = max(1, STEP // FINENESS)
+        self._left = self._chosen = 0
 
     def watch(self, rows: Iterable[Document]) -> Iterator[Document]:
         """The rows, looked at as they pass."""
@@ -118,20 +122,26 @@ class Sample:
 
     def look_at(self, row: Document) -> None:
         """Keep the record's place, if it is one of those to be kept."""
-        if random.random() * self._every >= 1:  # noqa: S311 - spreads, and guards nothing
+        if self._left == 0:
+            # One of every so many, at random among them: what the records hold may repeat with the same period.
+            self._left, self._chosen = self._every, random.randrange(self._every)  # noqa: S311 - guards nothing
+        self._left -= 1
+        if self._left != self._chosen:
             return
         mark = mark_at(self._keys, row)
         if mark is None:
             return
         self._kept.append(((*(key.key(key.value(row)) for key in self._keys), row["_id"]), mark))
-        if len(self._kept) > MOST * FINENESS:
+        if len(self._kept) > MOST_KEPT:
             self._kept = self._kept[::2]
             self._every *= 2
+            self._per_mark = max(1, self._per_mark // 2)
 
     def marks(self) -> list[Position]:
         """Marks at even steps of what has passed."""
         ordered = sorted(self._kept, key=lambda kept: kept[0])
-        return [mark for _, mark in ordered[FINENESS - 1 :: FINENESS]]
+        step = max(self._per_mark, math.ceil(len(ordered) / MOST))
+        return [mark for _, mark in ordered[step - 1 :: step]]
 
 
 def _id(org_id: ObjectId, paths: Sequence[str]) -> str:

@@ -102,7 +102,7 @@ def in_order(access: Access, sort: str) -> list[str]:
     return [row["_id"] for row in sorted(rows, key=place)]
 
 
-@pytest.mark.parametrize("seed", range(effort(short=2, full=40)))
+@pytest.mark.parametrize("seed", range(effort(short=1, full=40)))
 def test_it_is_the_order_of_all_that_is_there(
     ordered: Access, short_steps: None, only_by_index: None, seed: int
 ) -> None:
@@ -143,8 +143,8 @@ def test_many_records_with_one_value_are_parted_by_their_ids(
 
 def test_with_a_filter_it_is_what_the_filter_finds(ordered: Access, short_steps: None, only_by_index: None) -> None:
     store(ordered, [{"f": number % 10, "g": number, "n": number % 3} for number in range(60)])
-    for sort in ("f", "-f", "g,f"):
-        all_pages(ordered, 10, sort=sort)
+    for sort in ("f", "-g,f"):
+        list_records(access=ordered, sort=sort, limit=1)
         expected = [id_ for id_ in in_order(ordered, sort) if int(id_) % 3 == 1]
         assert all_pages(ordered, 4, sort=sort, filter={"n": 1}) == expected
         assert all_pages(ordered, 4, sort=sort, filter={"$or": [{"n": 1}, {"n": 7}]}) == expected
@@ -171,7 +171,7 @@ def test_a_stretch_that_has_become_too_long_is_sorted_as_a_whole_and_parted(
 ) -> None:
     monkeypatch.setattr(field_order, "LONGEST_STRETCH", 50)
     monkeypatch.setattr(sort_marks, "STEP", 8)
-    ids = store(ordered, [{"f": number} for number in range(400)])
+    ids = store(ordered, [{"f": number} for number in range(200)])
     best = FieldOrder._best
     whole = []
 
@@ -180,9 +180,9 @@ def test_a_stretch_that_has_become_too_long_is_sorted_as_a_whole_and_parted(
         return best(*args, **asked)
 
     monkeypatch.setattr(FieldOrder, "_best", counted)
-    assert all_pages(ordered, 10, sort="f") == ids
+    assert all_pages(ordered, 40, sort="f") == ids
     assert whole == [1], "the first page left the marks for the others"
-    assert all_pages(ordered, 10, sort="-f") == ids[::-1]
+    assert all_pages(ordered, 40, sort="-f") == ids[::-1]
     assert whole == [1]
 
 

@@ -357,5 +357,5 @@ def test_a_sort_that_takes_too_long_is_refused_with_advice(desk: Desk, monkeypat
     page = desk.browser().get(query(sort="title"))
     assert page.status_code == 422
     assert "Too many records to sort." in text_of(page)
-    assert "Narrow them with a filter first" in text_of(page)
+    assert "or narrow them with a filter first" in text_of(page)
     assert desk.browser().get("/records").status_code == 200
