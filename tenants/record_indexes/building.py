@@ -141,11 +141,13 @@ def _check_unmoved(before: Organization, index: RecordIndex) -> None:
 def _built(index: RecordIndex) -> dict[str, Any]:
     """Whether lists can be sorted by it, as the index's document says it."""
     organization = _organization_of(index)
-    models = index.models(embedded=database.copies_on_rename(organization.placement.cluster))
+    embedded = database.copies_on_rename(organization.placement.cluster)
+    models = index.models(embedded=embedded)
     try:
         with database.deadline(settings.DDL_DEADLINE):
             upkeep.build_index(organization.placement, organization.id, models)
-            sorts = _survey(organization, index)
+            # Only the embedded database is given an index of what holds arrays on the way to a field.
+            sorts = (embedded or not any("." in path for path in index.paths)) and _survey(organization, index)
     except LookupError:
         raise NotSettled from None
     _check_unmoved(organization, index)

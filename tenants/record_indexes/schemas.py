@@ -26,6 +26,9 @@ class Index(BaseModel):
     unique: bool
     state: Literal["building", "ready", "failed", "removing"]
     reason: str = Field(description="Why it failed.", examples=[""])
+    sorts: bool = Field(
+        description="Whether lists sorted by just these fields, in this order, are quick on every page."
+    )
     created_at: datetime
     size_bytes: int | None = Field(description="null: not told by this database.")
     uses: int | None = Field(description="Reads that used it since `uses_since`; null: not told by this database.")
@@ -41,6 +44,7 @@ class Index(BaseModel):
             unique=index.unique,
             state=index.state,
             reason=index.reason,
+            sorts=index.order is not None,
             created_at=index.created_at,
             size_bytes=facts.bytes if facts else None,
             uses=facts.uses if facts else None,

@@ -88,8 +88,8 @@ def knows_its_parameters(*names: str) -> Callable[[View], View]:
 def list_records(request: HttpRequest, query: ListParameters, org: Slug) -> HttpResponse:
     """The records that match, by age unless `sort` says otherwise, page by page.
 
-    Page ten thousand costs what page one costs. With `sort`, every page goes through all that match. A page of big
-    records may hold fewer than `limit`: it ends once it has 16 MiB.
+    Page ten thousand costs what page one costs. With `sort` so it does by just the fields of an index; else every page
+    goes through all that match. A page of big records may hold fewer than `limit`: it ends once it has 16 MiB.
     """
     access, filter_ = _reader(request, org), parse_filter(query.filter)
     page = without_deadline(

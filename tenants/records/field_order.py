@@ -88,9 +88,6 @@ class FieldOrder:
         indexes = [index for index in record_indexes.all_of(self._access.organization.id) if index.state == "ready"]
         if any(f"data.{index.paths[0]}" in self._query for index in indexes):
             return False
-        # Only the embedded database has an index of what holds arrays on the way (`record_indexes.documents`).
-        if not marks.are_needed(self._access) and any("." in key.path for key in self._keys):
-            return False
         wanted = sort_marks.paths_of(self._keys)
         return any(index.order == wanted for index in indexes)
 
