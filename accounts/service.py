@@ -289,6 +289,7 @@ def _login_audited(logged_in: LoggedIn, method: str) -> AbstractContextManager[N
         action="login.succeeded",
         org_ids=[one.id] if one else [membership.org_id for membership in several],
         actor=audit.account(logged_in.account_id, logged_in.email, method),
+        details={"by": logged_in.by},
     )
 
 

@@ -225,7 +225,7 @@ def _counted_on(account: Account, passkey: Document, shown: Shown) -> bool:
 
 def _logged_in(account: Account, *, org_slug: str | None, choose_later: bool) -> LoggedIn:
     try:
-        return login.logged_in(account, org_slug=org_slug, choose_later=choose_later)
+        return login.logged_in(account, org_slug=org_slug, choose_later=choose_later, by="passkey")
     except PortalError as refused:
         if refused.code == "invalid_credentials":
             raise invalid_passkey() from None

@@ -18,6 +18,7 @@ import pytest
 
 from accounts.factors import totp
 from tests.accounts.cast import NEW_PASSWORD
+from tests.accounts.passkeys.authenticator import Authenticator, lying
 from tests.portals import Portal
 from tests.scripts import PASSWORD
 from tests.waiting import wait_until
@@ -25,6 +26,7 @@ from tests.waiting import wait_until
 pytestmark = [pytest.mark.long, pytest.mark.chaos]
 
 FACTOR = "/api/v1/auth/second-factor"
+PASSKEYS = "/api/v1/auth/passkeys"
 PROBES = 60
 AT_ONCE = 8
 
@@ -112,6 +114,8 @@ def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
         uri=os.environ["TEST_MONGODB_URI"],
         database=f"dead_at_once_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}",
         folder=tmp_path_factory.mktemp("two-workers"),
+        # Passkeys are for host names only.
+        host="localhost",
         settings={"WEB_WORKERS": "2"},
     )
     with portal.mongo() as client:
@@ -164,6 +168,42 @@ def switch_factor_off(live: Live) -> tuple[str, Callable[[], tuple[int, Any]]]:
     status, tokens = live.call("POST", "/api/v1/auth/login", "", body)
     assert status == 200, tokens
     return tokens["access_token"], lambda: live.call("POST", f"{FACTOR}/remove", live.victim)
+
+
+def add_passkey(live: Live) -> tuple[str, Callable[[], tuple[int, Any]]]:
+    other = live.log_in(live.victim_email)
+    return live.victim, lambda: _add_passkey(live, other, Authenticator())
+
+
+def remove_passkey(live: Live) -> tuple[str, Callable[[], tuple[int, Any]]]:
+    device = Authenticator()
+    _, made = _add_passkey(live, live.victim, device)
+    status, tokens = _log_in_alone(live, device)
+    assert status == 200, tokens
+
+    def remove() -> tuple[int, Any]:
+        removed = live.call("DELETE", f"{PASSKEYS}/{made['id']}", live.victim)
+        assert {_log_in_alone(live, device)[0] for _ in range(AT_ONCE)} == {401}
+        return removed
+
+    return tokens["access_token"], remove
+
+
+def _add_passkey(live: Live, token: str, device: Authenticator) -> tuple[int, Any]:
+    """A passkey as the account's first factor; 200 for the 201 that it is answered with."""
+    status, given = live.call("POST", f"{PASSKEYS}/options", token)
+    assert status == 200, given
+    credential = device.create(given["publicKey"], lying(origin=live.portal.base_url))
+    status, made = live.call("POST", PASSKEYS, token, {"name": "Phone", "credential": credential})
+    assert status == 201, made
+    return 200, made
+
+
+def _log_in_alone(live: Live, device: Authenticator) -> tuple[int, Any]:
+    status, given = live.call("POST", "/api/v1/auth/login/passkey/options", "", {})
+    assert status == 200, given
+    credential = device.get(given["publicKey"], lying(origin=live.portal.base_url))
+    return live.call("POST", "/api/v1/auth/login/passkey", "", {"credential": credential, "org": live.slug})
 
 
 def reuse_refresh_token(live: Live) -> tuple[str, Callable[[], tuple[int, Any]]]:
@@ -231,6 +271,8 @@ def _remove(live: Live) -> tuple[int, Any]:
         switch_factor_on,
         switch_factor_on_with_key,
         switch_factor_off,
+        add_passkey,
+        remove_passkey,
     ],
     ids=lambda f: f.__name__,
 )

@@ -50,6 +50,7 @@ def test_a_session_from_its_beginning_to_its_end(acme: ObjectId) -> None:
     tokens_of(ALICE)
     assert told(acme) == [("login.succeeded", "done"), ("session.ended", "done"), ("login.succeeded", "done")]
     assert [row["actor"]["method"] for row in stored(acme)] == ["session", "session", "token"]
+    assert [row["details"] for row in stored(acme)] == [{"by": "password"}, {}, {"by": "password"}]
 
 
 def test_failed_logins_of_a_known_account_are_told_to_each_of_its_organizations(acme: ObjectId) -> None:

@@ -6,11 +6,14 @@ import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import cbor2
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePrivateKey, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 ORIGIN = "http://testserver"
 PRESENT, VERIFIED, CAN_SYNC, SYNCED, ATTESTED = 0x01, 0x04, 0x08, 0x10, 0x40
@@ -43,6 +46,7 @@ class Lies:
     no_handle: bool = False
     can_sync: bool | None = None
     tampered: bool = False
+    signed_by_maker: bool = False
 
 
 HONEST = Lies()
@@ -79,10 +83,13 @@ class Authenticator:
         attested = bytes(16) + len(made.id).to_bytes(2, "big") + made.id + _cose(key)
         data = self._data(made, lies, extra=ATTESTED) + attested
         client = _client_data("webauthn.create", options["challenge"], lies)
-        statement = cbor2.dumps({"fmt": "none", "attStmt": {}, "authData": data})
+        statement = {"fmt": "none", "attStmt": {}}
+        if lies.signed_by_maker:
+            statement = _statement_of_maker(made, client)
+        attestation = cbor2.dumps({**statement, "authData": data})
         response = {
             "clientDataJSON": to_text(client),
-            "attestationObject": to_text(statement),
+            "attestationObject": to_text(attestation),
             "transports": ["internal"],
         }
         return _credential(made, response)
@@ -134,6 +141,24 @@ def _client_data(kind: str, challenge: str, lies: Lies) -> bytes:
 def _credential(used: Held, response: Json) -> Json:
     identity = to_text(used.id)
     return {"id": identity, "rawId": identity, "type": "public-key", "response": response, "clientExtensionResults": {}}
+
+
+def _statement_of_maker(made: Held, client: bytes) -> Json:
+    """What says who made the authenticator, in the format "fido-u2f" (WebAuthn, 8.6)."""
+    maker = generate_private_key(SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Maker")])
+    moment = datetime.now(timezone.utc)
+    certificate = (
+        x509.CertificateBuilder(name, name, maker.public_key(), x509.random_serial_number())
+        .not_valid_before(moment - timedelta(days=1))
+        .not_valid_after(moment + timedelta(days=1))
+        .sign(maker, hashes.SHA256())
+    )
+    point = made.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    client_digest = hashlib.sha256(client).digest()
+    signed = b"\0" + hashlib.sha256(made.rp_id.encode()).digest() + client_digest + made.id + point
+    signature = maker.sign(signed, ECDSA(hashes.SHA256()))
+    return {"fmt": "fido-u2f", "attStmt": {"x5c": [certificate.public_bytes(Encoding.DER)], "sig": signature}}
 
 
 def _cose(key: EllipticCurvePrivateKey) -> bytes:

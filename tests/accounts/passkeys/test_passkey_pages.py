@@ -8,6 +8,7 @@ from django.conf import settings as portal
 from django.test import Client
 from pytest_django import Settings
 
+from accounts.factors import pending
 from accounts.tokens import now
 from orgportal import database
 from tests.accounts.factors.apps import App, Clock
@@ -207,6 +208,22 @@ def test_a_passkey_beside_an_app_comes_and_goes_and_the_codes_stay(device: Authe
     assert account is not None
     assert "passkeys" not in account["secrets"]
     assert "10 of 10" in text_of(client.get("/account/security"))
+
+
+def test_a_login_that_somebody_else_has_finished_meanwhile_is_begun_again(
+    browser: Client, device: Authenticator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = pending.end
+
+    def overtaken(waiting: pending.PendingLogin) -> bool:
+        assert end(waiting)
+        return end(waiting)
+
+    monkeypatch.setattr(pending, "end", overtaken)
+    fresh, answer = at_code(device)
+    assert (answer.status_code, answer.headers.get("Location")) == (302, "/login")
+    assert portal.SESSION_COOKIE_NAME not in fresh.cookies
+    assert fresh.get("/dashboard").status_code == 302
 
 
 def test_a_login_that_waited_too_long_is_begun_again(browser: Client, device: Authenticator) -> None:

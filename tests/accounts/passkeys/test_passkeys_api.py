@@ -102,6 +102,14 @@ def test_it_is_the_second_factor_after_the_password(owner: Script, device: Authe
     assert problem_of(refused) == (401, "invalid_credentials")
 
 
+def test_the_audit_says_by_what_somebody_logged_in(owner: Script, device: Authenticator) -> None:
+    log_in_alone(device)
+    code = body_of(owner.post(f"{AUTH}/second-factor/recovery-codes"))["recovery_codes"][0]
+    Script().post(f"{AUTH}/login", {"email": EMAIL, "password": PASSWORD, "otp": code})
+    rows = database.collection("audit").find({"action": "login.succeeded", "org_id": {"$ne": None}}).sort("_id", 1)
+    assert [row["details"]["by"] for row in rows][-2:] == ["passkey", "password and code"]
+
+
 def test_alone_it_is_both_factors(owner: Script, device: Authenticator) -> None:
     answer = log_in_alone(device)
     assert answer.status_code == 200, answer.content

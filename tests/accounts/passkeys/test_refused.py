@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from pytest_django import Settings
 
 from accounts.tokens import now
@@ -150,6 +151,18 @@ def test_a_challenge_is_good_for_its_session_and_account_only(
     same_account = Script(body_of(second)["access_token"])
     options = options_of(owner.post(f"{AUTH}/sudo/passkey/options"))
     assert wrong_paths(same_account.post(f"{AUTH}/sudo/passkey", {"credential": device.get(options)})) == ["credential"]
+
+
+def test_a_challenge_of_another_account_makes_no_passkey(script: Script, device: Authenticator) -> None:
+    made = device.create(options_to_add(script))
+    database.collection("passkey_challenges").update_many({}, {"$set": {"account_id": ObjectId()}})
+    assert wrong_paths(script.post(PASSKEYS, {"name": "Phone", "credential": made})) == ["credential"]
+
+
+def test_what_tells_the_maker_of_an_authenticator_is_not_wanted(script: Script, device: Authenticator) -> None:
+    refused = add(script, device, lies=lying(signed_by_maker=True))
+    assert wrong_paths(refused) == ["credential"]
+    assert add(script, device).status_code == 201
 
 
 def test_a_passkey_of_another_account_is_no_second_factor(owner: Script, other: Script) -> None:
