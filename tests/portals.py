@@ -12,6 +12,7 @@ from typing import Any
 
 from pymongo import MongoClient
 
+from orgportal import indexes
 from orgportal.env import VARIABLES
 from orgportal.lifeline import tied
 from tests.servers import free_port
@@ -75,8 +76,9 @@ class Portal:
     def start(self) -> "Portal":
         """Make the indexes, start both processes, wait until HTTP is answered."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        indexes = self.manage("ensure_indexes")
-        assert indexes.returncode == 0, indexes.stdout + indexes.stderr
+        with self.mongo() as client:
+            for name, models in indexes.declared():
+                client[self.database][name].create_indexes(models)
         self.start_web()
         self.start_worker()
         self.wait_until_it_answers()

@@ -28,7 +28,8 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   const theme = event.submitter.value;
   const body = new URLSearchParams(new FormData(form, event.submitter));
-  fetch(form.action, { method: "POST", body, redirect: "manual", credentials: "same-origin" });
+  // `keepalive`: whoever goes on at once has chosen all the same.
+  fetch(form.action, { method: "POST", body, redirect: "manual", credentials: "same-origin", keepalive: true });
   if (theme === "system") delete document.documentElement.dataset.bsTheme;
   else document.documentElement.dataset.bsTheme = theme;
   document.querySelector('meta[name="color-scheme"]').content = theme === "system" ? "light dark" : theme;

@@ -155,16 +155,21 @@ def test_the_theme_follows_the_system_until_one_is_chosen(open_page: OpenPage, j
     bright, dim = background(light), background(dark)
     assert bright != dim
     for page, choice, expected in ((light, "Dark", dim), (dark, "Light", bright)):
-        page.locator("summary[aria-label='Light or dark']").click()
-        page.get_by_role("button", name=choice, exact=True).click()
+        choose_theme(page, choice)
         expect_background(page, expected)
         page.goto("/signup")
         expect_background(page, expected)
-        page.locator("summary[aria-label='Light or dark']").click()
-        page.get_by_role("button", name="As the system").click()
+        choose_theme(page, "As the system")
         expect_background(page, bright if expected == dim else dim)
         page.goto("/signup")
         expect_background(page, bright if expected == dim else dim)
+
+
+def choose_theme(page: Page, name: str) -> None:
+    """Choose one and wait until the server knows: with JavaScript it is told in the background."""
+    page.locator("summary[aria-label='Light or dark']").click()
+    with page.expect_response("**/theme"):
+        page.get_by_role("button", name=name, exact=True).click()
 
 
 def test_chosen_and_system_dark_look_the_same(open_page: OpenPage) -> None:
@@ -172,8 +177,7 @@ def test_chosen_and_system_dark_look_the_same(open_page: OpenPage) -> None:
     system = open_page(color_scheme="dark")
     chosen = open_page(color_scheme="light")
     chosen.goto("/login")
-    chosen.locator("summary[aria-label='Light or dark']").click()
-    chosen.get_by_role("button", name="Dark", exact=True).click()
+    choose_theme(chosen, "Dark")
     expect(chosen.locator("html")).to_have_attribute("data-bs-theme", "dark")
     for path in ("/", "/signup", "/login"):
         looks = []

@@ -245,7 +245,7 @@ def _other_states(page: Page) -> None:
     assert serious_findings(page) == []
     page.goto("/records")
     page.get_by_role("button", name="Delete all records").click()
-    expect(page.get_by_role("heading", level=1, name="Delete 20 records?")).to_be_visible()
+    expect(page.get_by_role("heading", level=1, name="Delete 60 records?")).to_be_visible()
     assert serious_findings(page) == []
     page.goto("/records/import")
     send_file(page, "bad.csv", b"a\n1\n1,2\n")

@@ -20,6 +20,7 @@ from orgportal.api import api
 from orgportal.errors import PortalError
 from orgportal.management.commands.roles import page
 from tests.answers import Answer
+from tests.effort import FULL
 from tests.wire.callers import CALLERS, KEY_CALLERS, Caller
 from tests.wire.ears import Ear, Heard
 from tests.wire.people import principal_with
@@ -72,13 +73,15 @@ def outcome_of(response: Answer) -> str:
 
 def cells_of(who: str, caller: Caller, routes: Sequence[Route]) -> Iterator[tuple[Route, str, str]]:
     """Each route, each way that this caller has to call it, and what the table promises. Keys call the API only."""
-    for route in routes:
+    for number, route in enumerate(routes, start=EVERYBODY.index(who)):
         if who in KEY_CALLERS and not route.is_api:
             continue
         outcome = promised(route, who)
         ways = caller.ways if route.is_api else caller.ways[-1:]
         outcomes = MIXED if outcome == "mix" else [outcome] * len(ways)
-        yield from ((route, way, one) for way, one in zip(ways, outcomes, strict=True))
+        cells = [(route, way, one) for way, one in zip(ways, outcomes, strict=True)]
+        # In the suite each route is called by token or by cookie in turn; `make chaos` calls it by both.
+        yield from cells if FULL or outcome == "mix" else [cells[number % len(cells)]]
 
 
 def changed_by(heard: Heard) -> list[str]:

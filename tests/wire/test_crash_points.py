@@ -28,8 +28,8 @@ from tests.servers import DatabaseServer
 from tests.wire.people import PASSWORD, access_of, principal_with, sign_up, token_of
 
 MORE_COMMANDS_THAN_ANY_OPERATION = 80
-EVERY = effort(short=9, full=1)
-EVERY_WITH_THE_DATABASE = effort(short=30, full=1)
+EVERY = effort(short=13, full=1)
+EVERY_WITH_THE_DATABASE = effort(short=50, full=1)
 EMAIL = "owner@acme.example"
 RECORDS = [{"_id": number, "data": {"number": number}} for number in range(5)]
 SIGN_UP = {"organization_name": "Acme", "slug": None, "email": EMAIL, "password": PASSWORD, "origin": None}

@@ -18,12 +18,12 @@ from tenants.records.field_order import FieldOrder
 from tenants.records.listing import list_records
 from tenants.records.sorting import parse_sort
 from tenants.records.store import create_record
-from tests.effort import effort
+from tests.effort import FULL, effort
 from tests.tenants.records.test_paging import all_pages, store
 from tests.wire.people import access_of, sign_up
 
 EMAIL = "owner@ordered.example"
-SORTS = ["f", "-f", "a.b", "-a.b", "g,f", "-g,f", "g,-f", "-g,-f"]
+SORTS = ["f", "-f", "a.b", "-a.b", "g,f", "-g,f", "g,-f", "-g,-f"] if FULL else ["f", "-a.b", "g,-f"]
 
 NUMBERS: list[Any] = [
     0, 1, 2, 2.5, -1, -2.5, 19.99, Decimal128("19.99"), Decimal128("19.98999999999999843680598132777960"), 0.1,
@@ -110,7 +110,7 @@ def test_it_is_the_order_of_all_that_is_there(
     store(ordered, [some_data(chance) for _ in range(effort(short=50, full=120))])
     for sort in SORTS:
         expected = in_order(ordered, sort)
-        for limit in (13, 50):
+        for limit in (13, 100):
             assert all_pages(ordered, limit, sort=sort) == expected, (sort, limit)
     assert database.collection(sort_marks.COLLECTION).count_documents({}) == 3, "and marks were left on the way"
     # Other records, and the marks of those that were there.
