@@ -62,6 +62,11 @@ def scan(placement: Placement, *, projection: Mapping[str, Any]) -> "Cursor[Docu
     return _collection(placement).find({}, projection, batch_size=SCAN_BATCH)
 
 
+def find(placement: Placement, ids: Sequence[str], projection: Mapping[str, Any]) -> "Cursor[Document]":
+    """The records of these ids, as far as they are there."""
+    return _collection(placement).find({"_id": {"$in": list(ids)}}, projection)
+
+
 def build_index(placement: Placement, org_id: ObjectId, models: Sequence[IndexModel]) -> None:
     """Build an index on an organization's own collection, and those that stand beside it; safe to repeat.
 

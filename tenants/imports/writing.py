@@ -100,7 +100,6 @@ def _insert(
     created = marks.stamps(len(candidates))
     rows = [row_of(job, candidate, moment) for candidate, moment in zip(candidates, created, strict=True)]
     marks.note(access, created)
-    sort_marks.note(access.organization.id, rows)
     try:
         records.insert_many(rows)
     except BulkWriteError as error:
@@ -117,6 +116,7 @@ def _insert(
             outcome.inserted += 1
         else:
             outcome.fail(candidate.line, _refused_errors(candidate.line, wrong))
+    sort_marks.note(access, [row for index, row in enumerate(rows) if index not in refused])
 
 
 def _wrote(row: Mapping[str, Any], job: Import, line: int) -> bool:
@@ -206,7 +206,8 @@ class _Upsert:
                     writes.append((key, operation))
             if not writes:
                 return
-            self._write(writes, groups)
+            with sort_marks.outdated(self._access, [row["_id"] for rows in found.values() for row in rows]):
+                self._write(writes, groups)
         # Others keep changing the same records; the batch is repeated as a whole.
         raise organization_busy()
 

@@ -161,11 +161,14 @@ def _survey(organization: Organization, index: RecordIndex) -> bool:
     """
     keys = [SortKey(path, descending=False) for path in index.paths]
     sample = sort_marks.Sample(keys)
-    for row in upkeep.scan(organization.placement, projection=projection_for(keys)):
+    projection = projection_for(keys)
+    for row in upkeep.scan(organization.placement, projection=projection):
         if any(kind_of(key.value(row)) >= UNKNOWN for key in keys):
             return False
         sample.look_at(row)
-    sort_marks.replace(organization.id, keys, sample.marks())
+    sort_marks.replace(
+        organization.id, keys, sample.marks(), lambda ids: upkeep.find(organization.placement, ids, projection)
+    )
     return True
 
 
@@ -184,7 +187,7 @@ def _settle(index: RecordIndex, lease: datetime, found: Mapping[str, Any]) -> No
     query = {"_id": index.id, "state": "removing", "due_at": lease}
     if database.collection(COLLECTION).delete_one(query).deleted_count != 1:
         raise Lost
-    sort_marks.forget(index.org_id)
+    sort_marks.forget_orders(index.org_id)
 
 
 def _sweep(index: RecordIndex) -> None:

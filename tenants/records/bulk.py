@@ -9,6 +9,7 @@ from orgportal.errors import PortalError
 from tenants import manager
 from tenants.access import Access
 from tenants.audit.records import acting
+from tenants.records import sort_marks
 from tenants.records.filters import merge, query_of
 from tenants.records.listing import count_records
 from tenants.records.paging import Position
@@ -50,8 +51,9 @@ def _delete(access: Access, query: Document, expected_count: int) -> Deletion:
         rows = order.rows(position, min(BATCH, expected_count - deleted))
         if not rows:
             return Deletion(deleted, 0)
-        ids = {"_id": {"$in": [row["_id"] for row in rows]}}
-        deleted += records.delete_many(merge(ids, query)).deleted_count
+        ids = [row["_id"] for row in rows]
+        with sort_marks.outdated(access, ids):
+            deleted += records.delete_many(merge({"_id": {"$in": ids}}, query)).deleted_count
         position = Position((rows[-1]["created_at"],), rows[-1]["_id"])
         if time.monotonic() > until:
             return Deletion(deleted, expected_count - deleted)

@@ -53,6 +53,7 @@ class FieldOrder:
         self._keys = keys
         self._records = manager.bind(access)
         self._projection = projection_for(keys)
+        self._reader = sort_marks.reader(access, keys)
 
     def rows(self, position: Position | None, limit: int, seconds: float) -> list[Document]:
         """The first records behind the position, at most `limit`, with what they sort by and no more.
@@ -67,14 +68,19 @@ class FieldOrder:
                 return self._from_stretches(after, limit)
             except _TooLong:
                 pass
+        sample = sort_marks.Sample(self._keys) if indexed and not self._query else None
         try:
             # The server ends its work by then, too.
             with database.deadline(seconds):
-                return self._best(after, limit, until, keep_marks=indexed and not self._query)
+                return self._best(after, limit, until, sample)
         except PyMongoError as error:
             if error.timeout and time.monotonic() >= until:
                 raise _too_many() from None
             raise
+        finally:
+            # What was seen of an order that is too long to be read through makes the next try shorter.
+            if sample is not None:
+                sort_marks.replace(self._access.organization.id, self._keys, sample.marks(), self._reader)
 
     def _place(self, row: Document) -> Place:
         return (*(key.key(key.value(row)) for key in self._keys), row["_id"])
@@ -91,20 +97,14 @@ class FieldOrder:
         wanted = sort_marks.paths_of(self._keys)
         return any(index.order == wanted for index in indexes)
 
-    def _best(self, after: Place | None, limit: int, until: float, *, keep_marks: bool) -> list[Document]:
-        """All that match are gone through, and no more than `limit` kept."""
-        sample = sort_marks.Sample(self._keys)
+    def _best(self, after: Place | None, limit: int, until: float, sample: sort_marks.Sample | None) -> list[Document]:
+        """All that match are gone through, and no more than `limit` kept; the sample sees them all pass."""
         rows = self._scan(until)
-        if keep_marks:
+        if sample is not None:
             rows = sample.watch(rows)
         if after is not None:
             rows = (row for row in rows if after < self._place(row))
-        try:
-            return heapq.nsmallest(limit, rows, key=self._place)
-        finally:
-            # What was seen of an order that is too long to be read through makes the next try shorter.
-            if keep_marks:
-                sort_marks.replace(self._access.organization.id, self._keys, sample.marks())
+        return heapq.nsmallest(limit, rows, key=self._place)
 
     def _scan(self, until: float) -> Iterator[Document]:
         """All that match, in one pass and in no order."""
@@ -169,7 +169,7 @@ class FieldOrder:
         chosen = (sort_marks.mark_at(self._keys, row) for _, row in stretch[sort_marks.STEP :: sort_marks.STEP])
         found = [mark for mark in chosen if mark is not None]
         if found:
-            sort_marks.add(self._access.organization.id, sort_marks.paths_of(self._keys), found)
+            sort_marks.add(self._access.organization.id, self._keys, found, self._reader)
 
 
 def _values(mark: Position) -> Place:

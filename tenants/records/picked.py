@@ -6,6 +6,7 @@ from orgportal.errors import PortalError, invalid
 from tenants import manager
 from tenants.access import Access
 from tenants.audit.records import acting
+from tenants.records import sort_marks
 from tenants.records.documents import is_id
 
 MAX_PICKED = 500
@@ -28,7 +29,8 @@ def delete_picked(*, access: Access, ids: Sequence[str], expected_count: int) ->
     if there != expected_count:
         message = f"There were {expected_count:,}, and now there are {there:,}. Nothing was deleted."
         raise PortalError("count_changed", 409, message, data={"count": there})
-    with acting(access, "records.deleted", {"records": there, "ids": checked[:SHOWN]}):
+    told = {"records": there, "ids": checked[:SHOWN]}
+    with acting(access, "records.deleted", told), sort_marks.outdated(access, checked):
         return records.delete_many({"_id": {"$in": checked}}).deleted_count
 
 

@@ -9,7 +9,8 @@ an order through, from a reader that finds a stretch too long, and from one in s
 import hashlib
 import math
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -19,10 +20,12 @@ from pymongo.errors import PyMongoError
 
 from orgportal import database
 from orgportal.database import Document
+from tenants import manager
+from tenants.access import Access
 from tenants.record_indexes import documents as record_indexes
 from tenants.records.covers import can_part
 from tenants.records.paging import Position
-from tenants.records.sorting import SortKey, packed
+from tenants.records.sorting import SortKey, packed, projection_for
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +40,9 @@ FINENESS = 10
 MOST = 5000
 # Places of records that are kept while marks are looked for.
 MOST_KEPT = 20_000
+READ_AT_ONCE = 500
+
+Read = Callable[[list[str]], Iterable[Document]]
 
 
 def paths_of(keys: Sequence[SortKey]) -> list[str]:
@@ -46,30 +52,62 @@ def paths_of(keys: Sequence[SortKey]) -> list[str]:
 def load(org_id: ObjectId, keys: Sequence[SortKey]) -> list[Position]:
     """The marks of an order, in no order; they are the same whichever way the fields are sorted."""
     row = database.collection(COLLECTION).find_one({"_id": _id(org_id, paths_of(keys))}, {"at": 1})
-    return [Position(tuple(values), id) for *values, id in row["at"]] if row else []
+    return [Position(tuple(mark["values"]), mark["id"]) for mark in row["at"]] if row else []
 
 
-def replace(org_id: ObjectId, keys: Sequence[SortKey], marks: Iterable[Position]) -> None:
-    """Put these marks in the place of all that were there."""
-    at = [[*mark.values, mark.id] for mark in marks]
-    _store(org_id, paths_of(keys), {"$set": {"org_id": org_id, "paths": paths_of(keys), "at": at}})
+def replace(org_id: ObjectId, keys: Sequence[SortKey], marks: Sequence[Position], read: Read) -> None:
+    """Put these marks in the place of all that were there. `read` finds records by ids, with what they sort by."""
+    at = [_stored(mark) for mark in marks]
+    _keep(org_id, keys, {"$set": {"org_id": org_id, "paths": paths_of(keys), "at": at}}, marks, read)
 
 
-def add(org_id: ObjectId, paths: list[str], marks: Iterable[Position]) -> None:
+def add(org_id: ObjectId, keys: Sequence[SortKey], marks: Sequence[Position], read: Read) -> None:
     """Add some to those that are there."""
-    at = {"$each": [[*mark.values, mark.id] for mark in marks], "$slice": -MOST}
-    _store(org_id, paths, {"$push": {"at": at}, "$setOnInsert": {"org_id": org_id, "paths": paths}})
+    at = {"$each": [_stored(mark) for mark in marks], "$slice": -MOST}
+    update = {"$push": {"at": at}, "$setOnInsert": {"org_id": org_id, "paths": paths_of(keys)}}
+    _keep(org_id, keys, update, marks, read)
 
 
-def _store(org_id: ObjectId, paths: list[str], update: Document) -> None:
+def _stored(mark: Position) -> Document:
+    return {"values": list(mark.values), "id": mark.id}
+
+
+def _keep(org_id: ObjectId, keys: Sequence[SortKey], update: Document, marks: Sequence[Position], read: Read) -> None:
+    """Store marks, then remove those whose records have been changed or deleted since they were read.
+
+    A mark holds values of a record, and must not outlive them. Whoever changes or deletes a record removes its marks
+    after that (`outdated`); so a mark that is stored later is stored before this looks, and found by it.
+    """
     try:
-        database.collection(COLLECTION).update_one({"_id": _id(org_id, paths)}, update, upsert=True)
+        database.collection(COLLECTION).update_one({"_id": _id(org_id, paths_of(keys))}, update, upsert=True)
     except PyMongoError as error:
         # Nobody has been promised any.
         log.warning("sort_marks_not_kept", org_id=str(org_id), error=type(error).__name__)
+        return
+    outlived = {mark.id for mark in marks}
+    for first in range(0, len(marks), READ_AT_ONCE):
+        made = {mark.id: mark for mark in marks[first : first + READ_AT_ONCE]}
+        outlived -= {row["_id"] for row in read(list(made)) if mark_at(keys, row) == made.get(row["_id"])}
+    if outlived:
+        forget_records(org_id, outlived)
 
 
-def forget(org_id: ObjectId) -> None:
+def forget_records(org_id: ObjectId, ids: Collection[str]) -> None:
+    """Remove the marks that these records have left, because they were just changed or deleted."""
+    pull = {"$pull": {"at": {"id": {"$in": list(ids)}}}}
+    database.collection(COLLECTION).update_many({"org_id": org_id}, pull)
+
+
+@contextmanager
+def outdated(access: Access, ids: Collection[str]) -> Iterator[None]:
+    """Around what changes or deletes these records: their marks go afterwards, whatever came of it."""
+    try:
+        yield
+    finally:
+        forget_records(access.organization.id, ids)
+
+
+def forget_orders(org_id: ObjectId) -> None:
     """Remove those of an organization's orders that no index serves any more."""
     served = _orders_of(org_id)
     rows = database.collection(COLLECTION).find({"org_id": org_id}, {"paths": 1})
@@ -77,16 +115,23 @@ def forget(org_id: ObjectId) -> None:
     database.collection(COLLECTION).delete_many({"_id": {"$in": gone}})
 
 
-def note(org_id: ObjectId, rows: Sequence[Document]) -> None:
-    """Leave marks for one in so many of the records that are about to be stored."""
+def note(access: Access, rows: Sequence[Document]) -> None:
+    """Leave marks for one in so many of the records that were just stored."""
     chosen = [row for row in rows if random.random() * STEP < 1]  # noqa: S311 - spreads, and guards nothing
     if not chosen:
         return
-    for paths in _orders_of(org_id):
+    for paths in _orders_of(access.organization.id):
         keys = [SortKey(path, descending=False) for path in paths]
-        places = [position for row in chosen if (position := mark_at(keys, row)) is not None]
-        if places:
-            add(org_id, list(paths), places)
+        marks = [mark for row in chosen if (mark := mark_at(keys, row)) is not None]
+        if marks:
+            add(access.organization.id, keys, marks, reader(access, keys))
+
+
+def reader(access: Access, keys: Sequence[SortKey]) -> Read:
+    """Reads records by their ids, with what they sort by."""
+    projection = projection_for(keys)
+    records = manager.bind(access)
+    return lambda ids: records.find({"_id": {"$in": ids}}, limit=len(ids), projection=projection)
 
 
 def _orders_of(org_id: ObjectId) -> set[tuple[str, ...]]:

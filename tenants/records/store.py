@@ -47,7 +47,6 @@ def create_record(*, access: Access, data: Document, id: str | None = None, orig
         row["origin"] = origin
     rules.check(access=access, data=data)
     marks.note(access, [row["created_at"]])
-    sort_marks.note(access.organization.id, [row])
     records = manager.bind(access)
     try:
         records.insert_one(row)
@@ -56,6 +55,7 @@ def create_record(*, access: Access, data: Document, id: str | None = None, orig
         if origin is None or there is None or there.get("origin") != origin:
             raise record_exists(chosen) from None
         return record_from(there)
+    sort_marks.note(access, [row])
     return record_from(row)
 
 
@@ -94,11 +94,19 @@ def delete_record(*, access: Access, id: str, expected: Collection[str] | None =
     """Remove a record. Raises PortalError as `replace_record`."""
     records = manager.bind(access)
     if expected is None:
-        if not is_id(id) or records.delete_one({"_id": id}).deleted_count == 0:
+        if not is_id(id):
+            raise not_found()
+        with sort_marks.outdated(access, [id]):
+            gone = records.delete_one({"_id": id}).deleted_count
+        if not gone:
             raise not_found()
         return
     before = _load(records, id)
-    if before.version not in expected or records.delete_one(_state(before)).deleted_count == 0:
+    if before.version not in expected:
+        raise stale()
+    with sort_marks.outdated(access, [id]):
+        gone = records.delete_one(_state(before)).deleted_count
+    if not gone:
         raise stale()
 
 
@@ -128,7 +136,9 @@ def _change(
         rules.check(access=access, data=data)
         after = Record(id, data, before.rev + 1, before.created_at, now(), before.created_by)
         update = {"$set": {"data": after.data, "updated_at": after.updated_at}, "$inc": {"rev": 1}}
-        if records.update_one(_state(before), update).matched_count:
+        with sort_marks.outdated(access, [id]):
+            changed_it = records.update_one(_state(before), update).matched_count
+        if changed_it:
             return after
         if time.monotonic() > until:
             raise PortalError("contended", 409, "Others keep changing this record. Try again.", retry_after=1)

@@ -101,7 +101,12 @@ def test_a_dry_run_checks_every_line_and_writes_nothing(shop: Shop) -> None:
 def test_upsert_by_id_replaces_the_data_and_keeps_the_records_age(shop: Shop) -> None:
     shop.result('{"_id": "x", "a": 1, "b": 2}')
     before = shop.rows()[0]
+    organization = database.collection("organizations").find_one({"slug": shop.slug})
+    assert organization is not None
+    marks = database.collection("sort_marks")
+    marks.insert_one({"org_id": organization["_id"], "at": [{"values": [1], "id": "x"}, {"values": [1], "id": "z"}]})
     result = shop.result('{"_id": "x", "a": 5}\n{"_id": "y", "a": 1}\n{"a": 3}', mode="upsert")
+    assert [mark["id"] for row in marks.find({"org_id": organization["_id"]}) for mark in row["at"]] == ["z"]
     assert (result["inserted"], result["updated"], result["failed"]) == (1, 1, 1)
     after = next(row for row in shop.rows() if row["_id"] == "x")
     assert (after["data"], after["rev"], after["created_at"]) == ({"a": 5}, 2, before["created_at"])

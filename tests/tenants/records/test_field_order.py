@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
@@ -14,10 +15,12 @@ from tenants.access import Access
 from tenants.record_indexes import building
 from tenants.record_indexes import service as indexes
 from tenants.records import field_order, sort_marks
+from tenants.records.bulk import delete_matching
 from tenants.records.field_order import FieldOrder
 from tenants.records.listing import list_records
+from tenants.records.picked import delete_picked
 from tenants.records.sorting import parse_sort
-from tenants.records.store import create_record
+from tenants.records.store import create_record, delete_record, get_record, patch_record, replace_record
 from tests.effort import FULL, effort
 from tests.tenants.records.test_paging import all_pages, store
 from tests.wire.people import access_of, sign_up
@@ -192,7 +195,7 @@ def test_marks_come_with_the_records_too(ordered: Access, monkeypatch: pytest.Mo
         create_record(access=ordered, data={"f": number, "g": "x" * 200})
     found = {tuple(row["paths"]): row["at"] for row in database.collection(sort_marks.COLLECTION).find()}
     assert set(found) == {("f",), ("a.b",)}, "where the values are such that a range can begin there"
-    assert [values for values, _ in found["f",]] == list(range(5))
+    assert [mark["values"] for mark in found["f",]] == [[number] for number in range(5)]
 
 
 def test_marks_are_bounded_and_go_with_the_index_and_with_the_organization(
@@ -207,7 +210,7 @@ def test_marks_are_bounded_and_go_with_the_index_and_with_the_organization(
     row = marks.find_one({"paths": ["extra"]})
     assert row is not None
     assert 5 <= len(row["at"]) <= 20
-    values = sorted(value for value, _ in row["at"])
+    values = sorted(mark["values"][0] for mark in row["at"])
     assert values[0] < 300, "spread over all of them"
     assert values[-1] > 500
     monkeypatch.setattr(sort_marks, "STEP", 1)
@@ -218,6 +221,51 @@ def test_marks_are_bounded_and_go_with_the_index_and_with_the_organization(
     assert len(row["at"]) == 20
     assert indexes.remove_index(access=access_of(EMAIL), id=str(added.id))
     assert marks.find_one({"paths": ["extra"]}) is None
+
+
+def marked_ids() -> set[str]:
+    return {mark["id"] for row in database.collection(sort_marks.COLLECTION).find() for mark in row["at"]}
+
+
+CHANGES: dict[str, Callable[[Access, str], object]] = {
+    "deleted": lambda access, id: delete_record(access=access, id=id),
+    "deleted as it was read": lambda access, id: delete_record(
+        access=access, id=id, expected=[get_record(access=access, id=id).version]
+    ),
+    "deleted with others": lambda access, id: delete_picked(access=access, ids=[id], expected_count=1),
+    "deleted by a filter": lambda access, id: delete_matching(access=access, filter={"f": id}, expected_count=1),
+    "replaced": lambda access, id: replace_record(access=access, id=id, data={"f": "other"}),
+    "patched": lambda access, id: patch_record(access=access, id=id, patch={"f": "other"}),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_no_mark_outlives_what_it_is_made_of(ordered: Access, short_steps: None, change: str) -> None:
+    for id_ in store(ordered, [{} for _ in range(40)]):
+        replace_record(access=ordered, id=id_, data={"f": id_})
+    list_records(access=ordered, sort="f", limit=1)
+    (marked, *_), others = sorted(marked_ids()), len(marked_ids())
+    assert others > 5
+    CHANGES[change](ordered, marked)
+    assert marked not in marked_ids()
+    assert len(marked_ids()) == others - 1
+
+
+def test_a_record_that_goes_while_marks_are_made_leaves_none(
+    ordered: Access, short_steps: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = store(ordered, [{"f": number} for number in range(40)])
+    keep = sort_marks._keep
+
+    def overtaken(*made: Any) -> None:
+        for id_ in ids[:20]:
+            delete_record(access=ordered, id=id_)
+        keep(*made)
+
+    monkeypatch.setattr(sort_marks, "_keep", overtaken)
+    list_records(access=ordered, sort="f", limit=1)
+    assert marked_ids()
+    assert not marked_ids() & set(ids[:20])
 
 
 def test_what_other_programs_wrote_is_not_left_out(ordered: Access) -> None:
