@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from accounts.factors import totp
@@ -27,6 +28,8 @@ pytestmark = [pytest.mark.long, pytest.mark.chaos]
 
 FACTOR = "/api/v1/auth/second-factor"
 PASSKEYS = "/api/v1/auth/passkeys"
+SESSIONS = "/api/v1/auth/sessions"
+SESSION_COOKIE = "orgportal_session"
 PROBES = 60
 AT_ONCE = 8
 
@@ -44,9 +47,9 @@ class Live:
         self.victim = self.log_in(self.victim_email)
 
     def call(self, method: str, path: str, token: str = "", body: Any = None) -> tuple[int, Any]:
-        """One call on a connection of its own, so that any worker may take it."""
+        """One call on a connection of its own, so that any worker may take it. `token`: or the cookie of a session."""
         connection = http.client.HTTPConnection("127.0.0.1", self.portal.port, timeout=30)
-        headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+        headers = {"Content-Type": "application/json", **_proof(token)}
         try:
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()
@@ -78,10 +81,25 @@ class Live:
             master.accounts.update_one({"email": email}, {"$push": {"memberships": place}})
 
     def log_in(self, email: str) -> str:
-        body = {"email": email, "password": PASSWORD, "org": self.slug}
+        return str(self.tokens(email)["access_token"])
+
+    def tokens(self, email: str, otp: str | None = None) -> dict[str, Any]:
+        """What a login with the password answers, and with a code where there is a second factor."""
+        body = {"email": email, "password": PASSWORD, "org": self.slug, **({"otp": otp} if otp else {})}
         status, tokens = self.call("POST", "/api/v1/auth/login", "", body)
         assert status == 200, tokens
-        return str(tokens["access_token"])
+        return dict(tokens)
+
+    def browser(self, otp: str | None = None) -> str:
+        """The cookie of a browser in which the victim has logged in."""
+        with httpx.Client(base_url=self.portal.base_url) as browser:
+            token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', browser.get("/login").text)
+            assert token
+            form = {"csrfmiddlewaretoken": token[1], "email": self.victim_email, "password": PASSWORD}
+            browser.post("/login", data=form)
+            if otp:
+                browser.post("/login/code", data={"csrfmiddlewaretoken": token[1], "otp": otp})
+            return f"{SESSION_COOKIE}={browser.cookies[SESSION_COOKIE]}"
 
     def key(self, token: str) -> dict[str, Any]:
         body = {"name": "Job", "scopes": ["organization", "members"]}
@@ -89,11 +107,13 @@ class Live:
         assert status == 201, made
         return dict(made)
 
-    def probe(self, token: str, path: str = "") -> Counter[int]:
+    def probe(self, token: str, path: str = "", *, method: str = "GET", body: Any = None) -> Counter[int]:
         """The statuses of many calls side by side; fails unless every worker had a share in them."""
         before = self._work_done()
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            calls = [pool.submit(self.call, "GET", path or f"/api/v1/orgs/{self.slug}", token) for _ in range(PROBES)]
+            calls = [
+                pool.submit(self.call, method, path or f"/api/v1/orgs/{self.slug}", token, body) for _ in range(PROBES)
+            ]
             statuses = Counter(call.result()[0] for call in calls)
         after = self._work_done()
         assert len(after) == 2
@@ -123,6 +143,12 @@ def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     portal.start()
     yield portal
     portal.stop()
+
+
+def _proof(token: str) -> dict[str, str]:
+    if token.startswith(f"{SESSION_COOKIE}="):
+        return {"Cookie": token}
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def revoke_key(live: Live) -> tuple[str, Callable[[], tuple[int, Any]]]:
@@ -173,6 +199,16 @@ def switch_factor_off(live: Live) -> tuple[str, Callable[[], tuple[int, Any]]]:
 def add_passkey(live: Live) -> tuple[str, Callable[[], tuple[int, Any]]]:
     other = live.log_in(live.victim_email)
     return live.victim, lambda: _add_passkey(live, other, Authenticator())
+
+
+def add_passkey_with_key(live: Live) -> tuple[str, Callable[[], tuple[int, Any]]]:
+    other = live.log_in(live.victim_email)
+    return live.key(live.victim)["key"], lambda: _add_passkey(live, other, Authenticator())
+
+
+def remove_passkey_with_key(live: Live) -> tuple[str, Callable[[], tuple[int, Any]]]:
+    _, made = _add_passkey(live, live.victim, Authenticator())
+    return live.key(live.victim)["key"], lambda: live.call("DELETE", f"{PASSKEYS}/{made['id']}", live.victim)
 
 
 def remove_passkey(live: Live) -> tuple[str, Callable[[], tuple[int, Any]]]:
@@ -272,7 +308,9 @@ def _remove(live: Live) -> tuple[int, Any]:
         switch_factor_on_with_key,
         switch_factor_off,
         add_passkey,
+        add_passkey_with_key,
         remove_passkey,
+        remove_passkey_with_key,
     ],
     ids=lambda f: f.__name__,
 )
@@ -285,6 +323,52 @@ def test_what_ends_is_refused_by_every_worker(
     status, answer = end()
     assert status in {200, 204}, answer
     assert live.probe(credential) == {401: PROBES}
+
+
+def test_the_first_passkey_ends_browsers_and_refresh_tokens_in_every_worker_and_another_one_nothing(
+    two_workers: Portal,
+) -> None:
+    live = Live(two_workers, "dead_passkey_added")
+    browser, tokens = live.browser(), live.tokens(live.victim_email)
+    assert live.probe(browser, SESSIONS) == {200: PROBES}
+    _, made = _add_passkey(live, live.victim, Authenticator())
+    _are_dead(live, browser, tokens)
+    _go_on(live, live.victim, live.owner)
+
+    code, other_code = made["recovery_codes"][:2]
+    browser, tokens = live.browser(code), live.tokens(live.victim_email, other_code)
+    assert _add_passkey(live, live.victim, Authenticator())[1]["recovery_codes"] == []
+    _go_on(live, live.victim, tokens["access_token"], live.owner)
+    assert live.probe(browser, SESSIONS) == {200: PROBES}
+    assert live.call("POST", "/api/v1/auth/refresh", "", {"refresh_token": tokens["refresh_token"]})[0] == 200
+
+
+def test_a_passkey_that_is_removed_ends_browsers_and_refresh_tokens_in_every_worker_though_another_stays(
+    two_workers: Portal,
+) -> None:
+    live = Live(two_workers, "dead_passkey_gone")
+    gone, kept = Authenticator(), Authenticator()
+    _, first = _add_passkey(live, live.victim, gone)
+    _add_passkey(live, live.victim, kept)
+    browser, (_, tokens) = live.browser(first["recovery_codes"][0]), _log_in_alone(live, gone)
+    assert live.probe(browser, SESSIONS) == {200: PROBES}
+    assert live.call("DELETE", f"{PASSKEYS}/{first['id']}", live.victim)[0] == 204
+    _are_dead(live, browser, tokens)
+    _go_on(live, live.victim, live.owner)
+    assert {_log_in_alone(live, gone)[0] for _ in range(AT_ONCE)} == {401}
+    assert {_log_in_alone(live, kept)[0] for _ in range(AT_ONCE)} == {200}
+
+
+def _are_dead(live: Live, browser: str, tokens: dict[str, Any]) -> None:
+    assert live.probe(browser, SESSIONS) == {401: PROBES}
+    assert live.probe(tokens["access_token"]) == {401: PROBES}
+    again = {"refresh_token": tokens["refresh_token"]}
+    assert live.probe("", "/api/v1/auth/refresh", method="POST", body=again) == {401: PROBES}
+
+
+def _go_on(live: Live, *tokens: str) -> None:
+    for token in tokens:
+        assert live.probe(token) == {200: PROBES}
 
 
 def test_a_lower_role_counts_in_every_worker(two_workers: Portal) -> None:
