@@ -47,6 +47,7 @@ class Lies:
     can_sync: bool | None = None
     tampered: bool = False
     signed_by_maker: bool = False
+    signed_by_itself: bool = False
 
 
 HONEST = Lies()
@@ -86,6 +87,8 @@ class Authenticator:
         statement = {"fmt": "none", "attStmt": {}}
         if lies.signed_by_maker:
             statement = _statement_of_maker(made, client)
+        if lies.signed_by_itself:
+            statement = _statement_of_itself(made, data, client)
         attestation = cbor2.dumps({**statement, "authData": data})
         response = {
             "clientDataJSON": to_text(client),
@@ -159,6 +162,12 @@ def _statement_of_maker(made: Held, client: bytes) -> Json:
     signed = b"\0" + hashlib.sha256(made.rp_id.encode()).digest() + client_digest + made.id + point
     signature = maker.sign(signed, ECDSA(hashes.SHA256()))
     return {"fmt": "fido-u2f", "attStmt": {"x5c": [certificate.public_bytes(Encoding.DER)], "sig": signature}}
+
+
+def _statement_of_itself(made: Held, data: bytes, client: bytes) -> Json:
+    """What the new key itself has signed, in the format "packed" (WebAuthn, 8.2): it says of nobody who made it."""
+    signature = made.key.sign(data + hashlib.sha256(client).digest(), ECDSA(hashes.SHA256()))
+    return {"fmt": "packed", "attStmt": {"alg": -7, "sig": signature}}
 
 
 def _cose(key: EllipticCurvePrivateKey) -> bytes:

@@ -1,16 +1,27 @@
 """Passkeys that come and go at the same time: what an account has, and whether its second factor is on, never part."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
+import pytest
+from bson import ObjectId
+from django.conf import settings as portal
+from django.test import Client
+
+from accounts.factors import pending
 from accounts.passkeys import challenges
 from orgportal import database
+from tests.accounts.factors.test_second_factor_pages import CODES, with_password
 from tests.accounts.passkeys.authenticator import Authenticator
 from tests.accounts.passkeys.conftest import EMAIL
-from tests.accounts.passkeys.people import PASSKEYS, added, options_to_add
+from tests.accounts.passkeys.people import PASSKEYS, added, options_at_code, options_to_add
+from tests.accounts.passkeys.test_passkey_pages import add, as_form
+from tests.answers import Answer
 from tests.effort import effort
 from tests.scripts import Script, body_of, log_in
+from tests.visitors import signed_up
 
 
 def factors() -> tuple[bool, int]:
@@ -32,6 +43,59 @@ def test_of_many_who_take_a_challenge_at_once_one_has_it(clean_database: None) -
 
         with ThreadPoolExecutor(6) as pool:
             assert sum(pool.map(take, range(6))) == 1
+
+
+def test_of_many_who_end_a_waiting_login_at_once_one_does(clean_database: None) -> None:
+    for _ in range(effort(short=5, full=50)):
+        secret = pending.begin(account_id=ObjectId(), generation=0, wishes={})
+        waiting = pending.find(secret)
+        assert waiting is not None
+        together = Barrier(6)
+
+        def end(_: int, waiting: pending.PendingLogin = waiting, together: Barrier = together) -> bool:
+            together.wait(10)
+            return pending.end(waiting)
+
+        with ThreadPoolExecutor(6) as pool:
+            assert sum(pool.map(end, range(6))) == 1
+        assert pending.find(secret) is None
+
+
+def test_a_login_that_is_finished_by_a_passkey_and_by_a_code_at_once_logs_in_once(
+    device: Authenticator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both ways ask who was first; what was right but late begins anew."""
+    codes = CODES.findall(add(signed_up(), device).content.decode())
+    for code in codes[: effort(short=3, full=10)]:
+        with_passkey, with_code = Client(), Client()
+        assert with_password(with_passkey) == "/login/code"
+        with_code.cookies.update(with_passkey.cookies)
+        shown = as_form(device.get(options_at_code(with_passkey)))
+        with monkeypatch.context() as patch:
+            patch.setattr(pending, "end", _together(2))
+            with ThreadPoolExecutor(2) as pool:
+                answers = [
+                    pool.submit(with_passkey.post, "/login/code/passkey", shown),
+                    pool.submit(with_code.post, "/login/code", {"otp": code}),
+                ]
+                led_to = {answer.result()["Location"]: answer.result() for answer in answers}
+        assert set(led_to) == {"/dashboard", "/login"}
+        assert [_logs_in(led_to[place]) for place in ("/dashboard", "/login")] == [True, False]
+
+
+def _together(number: int) -> Callable[[pending.PendingLogin], bool]:
+    """`pending.end`, for so many who come to it at the same moment."""
+    end, barrier = pending.end, Barrier(number)
+
+    def ended(waiting: pending.PendingLogin) -> bool:
+        barrier.wait(10)
+        return end(waiting)
+
+    return ended
+
+
+def _logs_in(answer: Answer) -> bool:
+    return bool(answer.cookies.get(portal.SESSION_COOKIE_NAME))
 
 
 def test_of_two_first_ones_at_once_one_makes_the_recovery_codes(script: Script) -> None:

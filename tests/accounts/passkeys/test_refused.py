@@ -165,6 +165,11 @@ def test_what_tells_the_maker_of_an_authenticator_is_not_wanted(script: Script, 
     assert add(script, device).status_code == 201
 
 
+def test_what_an_authenticator_signed_itself_is_taken(script: Script, device: Authenticator) -> None:
+    assert add(script, device, lies=lying(signed_by_itself=True)).status_code == 201
+    assert log_in_alone(device).status_code == 200
+
+
 def test_a_passkey_of_another_account_is_no_second_factor(owner: Script, other: Script) -> None:
     theirs = Authenticator()
     added(other, theirs)
