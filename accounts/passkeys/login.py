@@ -80,8 +80,8 @@ def log_in(*, assertion: Assertion, org_slug: str | None, choose_later: bool, de
     challenge that is over, and an account without such an open organization; 409 `choose_organization` (the passkey
     has then to be shown again); 429.
     """
-    account = _holder(assertion, _Asked(("login", "second_step")), device=device)
-    return _logged_in(account, org_slug=org_slug, choose_later=choose_later)
+    account, purpose = _holder(assertion, _Asked(("login", "second_step")), device=device)
+    return _logged_in(account, purpose, org_slug=org_slug, choose_later=choose_later)
 
 
 def finish_waiting(*, secret: str, assertion: Assertion, device: Device | None) -> tuple[LoggedIn, Mapping[str, Any]]:
@@ -93,8 +93,8 @@ def finish_waiting(*, secret: str, assertion: Assertion, device: Device | None) 
     if waiting is None or login.account_waiting(waiting) is None:
         raise login.login_expired()
     asked = _Asked(("second_step",), holder=waiting.id, account_id=waiting.account_id)
-    account = _holder(assertion, asked, device=device)
-    found = _logged_in(account, org_slug=None, choose_later=True)
+    account, purpose = _holder(assertion, asked, device=device)
+    found = _logged_in(account, purpose, org_slug=None, choose_later=True)
     if not pending.end(waiting):
         raise login.login_expired()
     return found, waiting.wishes
@@ -144,8 +144,8 @@ def _passkeys_of(account: Account) -> list[Document]:
     return present
 
 
-def _holder(assertion: Assertion, asked: _Asked, *, device: Device | None) -> Account:
-    """The account of a passkey that was shown rightly; the attempt is counted before it is looked at."""
+def _holder(assertion: Assertion, asked: _Asked, *, device: Device | None) -> tuple[Account, Purpose]:
+    """The account of a passkey that was shown rightly, and what for; the attempt is counted before it is looked at."""
     account = _account_with(assertion.credential)
     attempt: Attempt = guessing.passkey_attempt(
         credential=assertion.credential, email=account["email"] if account else None, device=device
@@ -155,11 +155,12 @@ def _holder(assertion: Assertion, asked: _Asked, *, device: Device | None) -> Ac
     except PortalError as refused:
         login.note(account, "login.refused", refused.code)
         raise
-    if account is None or not _accepted(account, assertion, asked):
+    purpose = _accepted(account, assertion, asked) if account else None
+    if account is None or purpose is None:
         login.note(account, "login.failed", "invalid_passkey")
         raise invalid_passkey()
     attempt.forgive()
-    return account
+    return account, purpose
 
 
 def _account_with(credential: str) -> Account | None:
@@ -168,16 +169,16 @@ def _account_with(credential: str) -> Account | None:
     return database.collection(ACCOUNTS).find_one({"secrets.passkeys.credential": credential}, login.FIELDS)
 
 
-def _accepted(account: Account, assertion: Assertion, asked: _Asked) -> bool:
-    """Whether the answer is right in every respect; the challenge is used up in either case."""
+def _accepted(account: Account, assertion: Assertion, asked: _Asked) -> Purpose | None:
+    """What the answer was asked for, if it is right in every respect; the challenge is used up in either case."""
     challenge = challenges.challenge_in(assertion.client_data)
     issued = challenge and challenges.consume(challenge, purposes=asked.purposes, holder=asked.holder)
     if not challenge or not issued:
-        return False
+        return None
     if not {issued.account_id, asked.account_id} <= {None, account["_id"]}:
-        return False
+        return None
     if issued.generation not in {None, account["generation"]}:
-        return False
+        return None
     passkey = next(one for one in codes.passkeys_of(account) if one["credential"] == assertion.credential)
     try:
         shown = ceremonies.check_assertion(
@@ -188,8 +189,8 @@ def _accepted(account: Account, assertion: Assertion, asked: _Asked) -> bool:
             verify_user=VERIFIES_USER[issued.purpose],
         )
     except Refused:
-        return False
-    return _counted_on(account, passkey, shown)
+        return None
+    return issued.purpose if _counted_on(account, passkey, shown) else None
 
 
 def _counted_on(account: Account, passkey: Document, shown: Shown) -> bool:
@@ -223,9 +224,10 @@ def _counted_on(account: Account, passkey: Document, shown: Shown) -> bool:
     return outcome.matched_count == 1
 
 
-def _logged_in(account: Account, *, org_slug: str | None, choose_later: bool) -> LoggedIn:
+def _logged_in(account: Account, purpose: Purpose, *, org_slug: str | None, choose_later: bool) -> LoggedIn:
+    by = "passkey" if purpose == "login" else "password and passkey"
     try:
-        return login.logged_in(account, org_slug=org_slug, choose_later=choose_later, by="passkey")
+        return login.logged_in(account, org_slug=org_slug, choose_later=choose_later, by=by)
     except PortalError as refused:
         if refused.code == "invalid_credentials":
             raise invalid_passkey() from None

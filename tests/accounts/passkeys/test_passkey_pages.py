@@ -51,6 +51,12 @@ def at_code(device: Authenticator, lies: Lies = HONEST) -> tuple[Client, Answer]
     return fresh, fresh.post("/login/code/passkey", as_form(device.get(options_at_code(fresh), lies)))
 
 
+def proved_by() -> str:
+    """By what the audit says that the last login was proved."""
+    [last] = database.collection("audit").find({"action": "login.succeeded"}).sort("_id", -1).limit(1)
+    return str(last["details"]["by"])
+
+
 def test_the_first_passkey_leads_to_the_recovery_codes_and_the_next_one_does_not(device: Authenticator) -> None:
     client = signed_up()
     shown = add(client, device)
@@ -66,6 +72,7 @@ def test_the_first_passkey_leads_to_the_recovery_codes_and_the_next_one_does_not
 def test_a_login_goes_on_with_the_passkey_as_it_was_begun(browser: Client, device: Authenticator) -> None:
     fresh, answer = at_code(device)
     assert (answer.status_code, answer["Location"]) == (302, "/settings")
+    assert proved_by() == "password and passkey"
     assert fresh.get("/settings").status_code == 200
     assert "used " in text_of(fresh.get("/account/security"))
 
@@ -118,6 +125,7 @@ def test_from_the_page_of_the_login_it_is_enough_alone(browser: Client, device: 
     form = as_form(device.get(options_alone()), next="/members", remembered="on")
     answer = fresh.post("/login/passkey", form)
     assert (answer.status_code, answer["Location"]) == (302, "/members")
+    assert proved_by() == "passkey"
     assert fresh.cookies[portal.SESSION_COOKIE_NAME]["max-age"]
     again = Client().post("/login/passkey", form)
     assert (again.status_code, REFUSED in text_of(again)) == (422, True)
