@@ -3,8 +3,8 @@
 import pytest
 
 from tests.accounts.factors.apps import Clock, a_clock
+from tests.accounts.passkeys.adding import added
 from tests.accounts.passkeys.authenticator import Authenticator
-from tests.accounts.passkeys.people import added
 from tests.scripts import Script, log_in, sign_up
 
 EMAIL = "owner@acme.example"

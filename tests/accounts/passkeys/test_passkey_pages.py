@@ -13,8 +13,9 @@ from accounts.tokens import now
 from orgportal import database
 from tests.accounts.factors.apps import App, Clock
 from tests.accounts.factors.test_second_factor_pages import CODES, KEY, forget_the_password, with_password
+from tests.accounts.passkeys.adding import AUTH, PASSKEYS
 from tests.accounts.passkeys.authenticator import HONEST, Authenticator, Json, Lies, lying
-from tests.accounts.passkeys.people import AUTH, PASSKEYS, options_alone, options_at_code
+from tests.accounts.passkeys.showing import options_alone, options_at_code
 from tests.answers import Answer
 from tests.visitors import signed_up, text_of
 

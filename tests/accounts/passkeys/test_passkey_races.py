@@ -14,9 +14,10 @@ from accounts.factors import pending
 from accounts.passkeys import challenges
 from orgportal import database
 from tests.accounts.factors.test_second_factor_pages import CODES, with_password
+from tests.accounts.passkeys.adding import PASSKEYS, added, options_to_add
 from tests.accounts.passkeys.authenticator import Authenticator
 from tests.accounts.passkeys.conftest import EMAIL
-from tests.accounts.passkeys.people import PASSKEYS, added, options_at_code, options_to_add
+from tests.accounts.passkeys.showing import options_at_code
 from tests.accounts.passkeys.test_passkey_pages import add, as_form
 from tests.answers import Answer
 from tests.effort import effort

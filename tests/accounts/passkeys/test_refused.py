@@ -12,20 +12,10 @@ from pytest_django import Settings
 
 from accounts.tokens import now
 from orgportal import database
+from tests.accounts.passkeys.adding import AUTH, PASSKEYS, add, added, options_of, options_to_add
 from tests.accounts.passkeys.authenticator import Authenticator, Json, Lies, lying, to_bytes, to_text
 from tests.accounts.passkeys.conftest import EMAIL
-from tests.accounts.passkeys.people import (
-    AUTH,
-    PASSKEYS,
-    add,
-    added,
-    log_in_alone,
-    log_in_with,
-    options_after_password,
-    options_alone,
-    options_of,
-    options_to_add,
-)
+from tests.accounts.passkeys.showing import log_in_alone, log_in_with, options_after_password, options_alone
 from tests.scripts import Script, body_of, log_in, problem_of, sign_up, wrong_paths
 
 INVALID = (401, "invalid_passkey")

@@ -1,32 +1,12 @@
-"""What people with passkeys do, over the API."""
+"""Passkeys that are shown to log in, over the API and at a browser's second step."""
 
 from typing import Any
 
 from django.test import Client
 
+from tests.accounts.passkeys.adding import AUTH, options_of
 from tests.accounts.passkeys.authenticator import HONEST, Authenticator, Json, Lies
-from tests.scripts import PASSWORD, Script, body_of
-
-AUTH = "/api/v1/auth"
-PASSKEYS = f"{AUTH}/passkeys"
-
-
-def options_to_add(script: Script) -> Json:
-    """What the browser is given to make a passkey."""
-    return options_of(script.post(f"{PASSKEYS}/options"))
-
-
-def add(script: Script, device: Authenticator, *, name: str = "Phone", lies: Lies = HONEST) -> Any:
-    """The answer to a passkey that the device made."""
-    return script.post(PASSKEYS, {"name": name, "credential": device.create(options_to_add(script), lies)})
-
-
-def added(script: Script, device: Authenticator, *, name: str = "Phone") -> Json:
-    """A passkey that was taken."""
-    answer = add(script, device, name=name)
-    assert answer.status_code == 201, answer.content
-    made: Json = body_of(answer)
-    return made
+from tests.scripts import PASSWORD, Script
 
 
 def options_alone() -> Json:
@@ -52,9 +32,3 @@ def log_in_alone(device: Authenticator, lies: Lies = HONEST, **more: Any) -> Any
 def options_at_code(browser: Client) -> Json:
     """What a browser is given at the second step of its login."""
     return options_of(browser.post("/login/code/passkey/options"))
-
-
-def options_of(answer: Any) -> Json:
-    assert answer.status_code == 200, answer.content
-    found: Json = body_of(answer)["publicKey"]
-    return found
