@@ -44,7 +44,11 @@ class LoginForm(forms.Form):
 
     email = EmailField(autocomplete="username", label="Email")
     password = PasswordField(autocomplete="current-password", label="Password")
-    remembered = forms.BooleanField(required=False, label="Stay logged in on this device")
+    remembered = forms.BooleanField(
+        required=False,
+        label="Stay logged in on this device",
+        widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
+    )
     next = forms.CharField(required=False, max_length=2000, widget=forms.HiddenInput)
 
 

@@ -23,7 +23,9 @@ class NewKeyForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     scopes = forms.MultipleChoiceField(
-        label="What it may do", choices=list(MEANINGS.items()), widget=forms.CheckboxSelectMultiple
+        label="What it may do",
+        choices=list(MEANINGS.items()),
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
     )
     role = forms.ChoiceField(
         label="With the rights of", help_text="It never gets more than you have yourself, now and later."

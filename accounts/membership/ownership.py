@@ -31,9 +31,14 @@ LONGEST_PAUSE = 0.05
 Others = Literal["stay", "leave", "none"]
 
 
+def is_only_owner(*, org_id: ObjectId, account_id: ObjectId) -> bool:
+    """Whether the organization has no owner beside this account."""
+    return not _other_owners(org_id, account_id)
+
+
 def require_another_owner(*, org_id: ObjectId, account_id: ObjectId) -> None:
     """Raises PortalError 409 `last_owner` when the organization has no owner beside this account."""
-    if not _other_owners(org_id, account_id):
+    if is_only_owner(org_id=org_id, account_id=account_id):
         raise last_owner()
 
 

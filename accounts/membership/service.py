@@ -108,6 +108,12 @@ def remove_member(*, principal: Principal, account_id: ObjectId, expected: Role 
     return _remove(principal, member, "member.removed")
 
 
+def must_stay(*, principal: Principal) -> bool:
+    """Whether the caller is the organization's only owner, who cannot leave it."""
+    org_id, own = _place_of(principal)
+    return own is Role.OWNER and ownership.is_only_owner(org_id=org_id, account_id=principal.account_id)
+
+
 def leave(*, principal: Principal) -> bool:
     """The caller's own membership ends. True when the account, which belonged to nothing else, is gone as well.
 

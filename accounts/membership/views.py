@@ -106,8 +106,11 @@ def member_remove(request: HttpRequest, principal: Principal, account_id: str) -
 def members_leave(request: HttpRequest, principal: Principal) -> HttpResponse:
     """Ask, then leave the organization."""
     if request.method != "POST":
-        only_here = len(principal.memberships) == 1
-        context = {"organization": principal.organization, "principal": principal, "only_here": only_here}
+        context = {
+            "organization": principal.organization,
+            "must_stay": service.must_stay(principal=principal),
+            "only_here": len(principal.memberships) == 1,
+        }
         return render(request, "accounts/members/leave.html", context)
     try:
         gone = service.leave(principal=principal)

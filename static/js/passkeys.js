@@ -68,7 +68,7 @@
   function reason(error, creating) {
     if (error.name === "InvalidStateError") return "This device has a passkey for your account already.";
     if (error.name === "NotAllowedError" || error.name === "AbortError")
-      return creating ? "No passkey was made. Try again when you are ready." : "No passkey was shown. Try again, or log in another way.";
+      return creating ? "No passkey was made. Try again when you are ready." : "No passkey was shown. Try again, or go on without it.";
     if (error.name === "SecurityError") return "Passkeys work at this portal’s own address only. Look at the address bar.";
     if (error.name === "NotSupportedError" || error.name === "ConstraintError")
       return "This device cannot keep passkeys. Use another device or a security key.";

@@ -30,15 +30,8 @@ class AuditForm(forms.Form):
     """What happened, who did it, to what, when (whole days in UTC), and how it ended."""
 
     action = forms.ChoiceField(label="What happened", required=False, choices=_choices, widget=_select())
-    actor = forms.CharField(
-        label="Who", required=False, max_length=LONGEST_FILTER, widget=forms.TextInput(attrs={"autocomplete": "off"})
-    )
-    target = forms.CharField(
-        label="To what",
-        required=False,
-        max_length=LONGEST_FILTER,
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
-    )
+    actor = forms.CharField(label="Who", required=False, max_length=LONGEST_FILTER, widget=_text())
+    target = forms.CharField(label="To what", required=False, max_length=LONGEST_FILTER, widget=_text())
     result = forms.ChoiceField(label="Result", required=False, choices=RESULTS, widget=_select())
     first_day = forms.DateField(label="From", required=False, widget=_day())
     last_day = forms.DateField(label="To", required=False, widget=_day())

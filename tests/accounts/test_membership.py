@@ -348,8 +348,16 @@ def test_a_role_is_saved_from_the_page_and_a_stale_page_says_so(cast: Cast) -> N
 def test_the_page_says_why_an_owner_cannot_go(cast: Cast) -> None:
     assert cast.script("olga").post(f"{MEMBERS}/leave").status_code == 204
     browser = cast.browser("alice")
+    asked = browser.get("/members/leave")
+    assert "You are its only owner" in text_of(asked)
+    assert 'action="/members/leave"' not in asked.content.decode()
     assert "always has an owner" in text_of(browser.post("/members/leave", follow=True))
     assert cast.role_of("alice") == "owner"
+
+
+def test_one_owner_of_two_may_leave(cast: Cast) -> None:
+    asked = cast.browser("olga").get("/members/leave")
+    assert 'action="/members/leave"' in asked.content.decode()
 
 
 def test_leaving_asks_first_and_logs_out(cast: Cast) -> None:

@@ -66,7 +66,7 @@ def test_a_forgotten_password_without_javascript(
     expect(page).to_have_url(f"{live_portal.base_url}/dashboard")
     page.go_back()
     page.goto(path_in(mail_to(live_portal, address, "Reset your password")))
-    expect(page.get_by_role("heading", level=1, name="This link does not count")).to_be_visible()
+    expect(page.get_by_role("heading", level=1, name="This link does not work")).to_be_visible()
 
 
 def test_people_are_invited_and_join(open_page: OpenPage, live_portal: Portal, unused: Callable[[str], str]) -> None:
@@ -98,7 +98,7 @@ def test_an_existing_account_logs_in_and_joins(
     open_page: OpenPage, live_portal: Portal, unused: Callable[[str], str]
 ) -> None:
     owner, member = open_page(), open_page()
-    hosts, others = unused("hosts"), unused("others")
+    hosts, others = unused("hosts_of_a_great_many_people"), unused("others")
     address = f"{others}@example.com"
     sign_up(owner, hosts)
     confirm(owner, live_portal, f"{hosts}@example.com")

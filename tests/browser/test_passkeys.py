@@ -101,7 +101,7 @@ def test_what_the_device_refuses_is_said_and_the_passkey_stands_in_for_the_passw
     expect(page.get_by_role("heading", level=1, name="Is it still you?")).to_be_visible()
     device.lock()
     page.get_by_role("button", name="Use your passkey").click()
-    expect(page.get_by_text("No passkey was shown.")).to_be_visible()
+    expect(page.get_by_text("No passkey was shown. Try again, or go on without it.")).to_be_visible()
     device.lock(False)
     page.get_by_role("button", name="Use your passkey").click()
     expect(page.get_by_role("heading", level=1, name="Remove “Laptop”?")).to_be_visible()
