@@ -9,11 +9,12 @@ from accounts.members import MAX_NAME_LENGTH
 from accounts.passwords import MIN_LENGTH
 from accounts.roles import Role
 
+# Short, because a phone cuts the rest off.
 MEANINGS = {
-    Role.VIEWER: "Viewer: sees everything, changes nothing",
-    Role.EDITOR: "Editor: works with the records",
-    Role.ADMIN: "Admin: manages members and settings as well",
-    Role.OWNER: "Owner: may do everything, and delete it all",
+    Role.VIEWER: "Viewer: reads everything",
+    Role.EDITOR: "Editor: changes records",
+    Role.ADMIN: "Admin: members, settings too",
+    Role.OWNER: "Owner: may do everything",
 }
 
 
