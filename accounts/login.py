@@ -24,7 +24,7 @@ from orgportal.errors import PortalError, invalid
 # A guesser would have to ask thousands of times to see through it, and is stopped after a few.
 BLUR_SECONDS = 0.04
 # What a login was proved by.
-PASSWORD, WITH_CODE = "password", "password and code"
+BY_PASSWORD, BY_PASSWORD_AND_CODE = "password", "password and code"
 FIELDS = {"password": 1, "email": 1, "generation": 1, "memberships": 1, **codes.FIELDS}
 
 
@@ -93,7 +93,7 @@ def log_in(
     if otp is None:
         raise codes.otp_required()
     right = check_code(account, otp, device=device)
-    found = logged_in(account, org_slug=org_slug, choose_later=choose_later, by=WITH_CODE)
+    found = logged_in(account, org_slug=org_slug, choose_later=choose_later, by=BY_PASSWORD_AND_CODE)
     _use_up(right, account)
     return found
 
@@ -122,7 +122,7 @@ def finish(*, secret: str, otp: str, device: Device | None) -> tuple[LoggedIn, M
     if account is None:
         raise login_expired()
     right = check_code(account, otp, device=device)
-    found = logged_in(account, org_slug=None, choose_later=True, by=WITH_CODE)
+    found = logged_in(account, org_slug=None, choose_later=True, by=BY_PASSWORD_AND_CODE)
     _use_up(right, account)
     if not pending.end(waiting):
         raise login_expired()
@@ -230,7 +230,9 @@ def _use_up(right: RightCode, account: Mapping[str, Any]) -> None:
             raise codes.invalid_otp()
 
 
-def logged_in(account: Mapping[str, Any], *, org_slug: str | None, choose_later: bool, by: str = PASSWORD) -> LoggedIn:
+def logged_in(
+    account: Mapping[str, Any], *, org_slug: str | None, choose_later: bool, by: str = BY_PASSWORD
+) -> LoggedIn:
     """The account with the organization to work in, once everything that was asked for is found right."""
     memberships = sessions.memberships_of(account)
     return LoggedIn(

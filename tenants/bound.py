@@ -56,6 +56,11 @@ class TenantCollection:
         self._read_at = access.read_at
         self._resolve = resolve
 
+    @property
+    def organization(self) -> Organization:
+        """The organization as it was read last: once a write has counted, that was after the write."""
+        return self._organization
+
     def find_one(self, query: Mapping[str, Any], projection: Mapping[str, Any] | None = None) -> Document | None:
         """The one document, or None."""
         return self._read(lambda collection: collection.find_one(query, projection))

@@ -71,6 +71,7 @@ class OrganizationDocument(mongoengine.Document):
     due_at = mongoengine.DateTimeField()
     schema = mongoengine.DictField()
     policy = mongoengine.DictField()
+    has_sort_marks = mongoengine.BooleanField()
     created_at = mongoengine.DateTimeField(required=True)
     updated_at = mongoengine.DateTimeField(required=True)
 
@@ -139,6 +140,8 @@ class Organization:
     origin: str | None = None
     schema: SchemaState = NO_SCHEMA
     policy: Policy = NO_POLICY
+    # Set before the first mark is made (`tenants.records.sort_marks`), and for good.
+    has_sort_marks: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -176,6 +179,7 @@ def organization_from(row: Mapping[str, Any]) -> Organization:
         origin=row.get("origin"),
         schema=SchemaState(**schema) if schema else NO_SCHEMA,
         policy=policy_from(row.get("policy")),
+        has_sort_marks=row.get("has_sort_marks", False),
     )
 
 

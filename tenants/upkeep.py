@@ -75,6 +75,7 @@ def build_index(placement: Placement, org_id: ObjectId, models: Sequence[IndexMo
     """
     if manager.ownership(placement, org_id) is not manager.Ownership.OWN:
         raise LookupError(placement.collection)
+    # One after the other: the embedded database does nothing else while it builds, but for what came meanwhile.
     for model in models:
         _collection(placement).create_indexes([model])
 

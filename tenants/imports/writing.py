@@ -206,7 +206,7 @@ class _Upsert:
                     writes.append((key, operation))
             if not writes:
                 return
-            with sort_marks.outdated(self._access, [row["_id"] for rows in found.values() for row in rows]):
+            with sort_marks.outdated(self._records, [row["_id"] for rows in found.values() for row in rows]):
                 self._write(writes, groups)
         # Others keep changing the same records; the batch is repeated as a whole.
         raise organization_busy()

@@ -159,6 +159,8 @@ def _survey(organization: Organization, index: RecordIndex) -> bool:
 
     It would not hold what no record may hold, and other programs may have written.
     """
+    organizations = database.collection("organizations")
+    organizations.update_one({"_id": organization.id}, {"$set": {"has_sort_marks": True}})
     keys = [SortKey(path, descending=False) for path in index.paths]
     sample = sort_marks.Sample(keys)
     projection = projection_for(keys)

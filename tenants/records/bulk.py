@@ -52,7 +52,7 @@ def _delete(access: Access, query: Document, expected_count: int) -> Deletion:
         if not rows:
             return Deletion(deleted, 0)
         ids = [row["_id"] for row in rows]
-        with sort_marks.outdated(access, ids):
+        with sort_marks.outdated(records, ids):
             deleted += records.delete_many(merge({"_id": {"$in": ids}}, query)).deleted_count
         position = Position((rows[-1]["created_at"],), rows[-1]["_id"])
         if time.monotonic() > until:

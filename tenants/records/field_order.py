@@ -72,7 +72,7 @@ class FieldOrder:
         try:
             # The server ends its work by then, too.
             with database.deadline(seconds):
-                return self._best(after, limit, until, sample)
+                return self._from_everything(after, limit, until, sample)
         except PyMongoError as error:
             if error.timeout and time.monotonic() >= until:
                 raise _too_many() from None
@@ -97,7 +97,9 @@ class FieldOrder:
         wanted = sort_marks.paths_of(self._keys)
         return any(index.order == wanted for index in indexes)
 
-    def _best(self, after: Place | None, limit: int, until: float, sample: sort_marks.Sample | None) -> list[Document]:
+    def _from_everything(
+        self, after: Place | None, limit: int, until: float, sample: sort_marks.Sample | None
+    ) -> list[Document]:
         """All that match are gone through, and no more than `limit` kept; the sample sees them all pass."""
         rows = self._scan(until)
         if sample is not None:
@@ -128,12 +130,14 @@ class FieldOrder:
             stretch = self._stretch(start, stop, marked)
             if not self._query:
                 self._part(stretch, width)
-            # One that was changed between two stretches is shown where it was seen first.
-            found = {row["_id"]: row for place, row in stretch if after is None or after < place} | found
+            for place, row in stretch:
+                if after is None or after < place:
+                    # One that was changed between two stretches is shown where it was seen first.
+                    found.setdefault(row["_id"], row)
             passed, index = passed + width, end + 1
             if len(stretch) < width * sort_marks.STEP // 2:
                 width = min(width * 2, WIDEST)
-        return sorted(found.values(), key=self._place)[:limit]
+        return list(found.values())[:limit]
 
     def _stretch(
         self, start: Place | None, stop: Place | None, marked: Mapping[Place, Position]

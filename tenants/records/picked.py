@@ -30,7 +30,7 @@ def delete_picked(*, access: Access, ids: Sequence[str], expected_count: int) ->
         message = f"There were {expected_count:,}, and now there are {there:,}. Nothing was deleted."
         raise PortalError("count_changed", 409, message, data={"count": there})
     told = {"records": there, "ids": checked[:SHOWN]}
-    with acting(access, "records.deleted", told), sort_marks.outdated(access, checked):
+    with acting(access, "records.deleted", told), sort_marks.outdated(records, checked):
         return records.delete_many({"_id": {"$in": checked}}).deleted_count
 
 

@@ -22,6 +22,7 @@ from orgportal import database
 from orgportal.database import Document
 from tenants import manager
 from tenants.access import Access
+from tenants.bound import TenantCollection
 from tenants.record_indexes import documents as record_indexes
 from tenants.records.covers import can_part
 from tenants.records.paging import Position
@@ -99,12 +100,19 @@ def forget_records(org_id: ObjectId, ids: Collection[str]) -> None:
 
 
 @contextmanager
-def outdated(access: Access, ids: Collection[str]) -> Iterator[None]:
-    """Around what changes or deletes these records: their marks go afterwards, whatever came of it."""
+def outdated(records: TenantCollection, ids: Collection[str]) -> Iterator[None]:
+    """Around what changes or deletes these records: their marks go afterwards, whatever came of it.
+
+    It costs nothing while the organization had no marks after the write: those that come later are made of what the
+    write has left.
+    """
     try:
         yield
-    finally:
-        forget_records(access.organization.id, ids)
+    except BaseException:
+        forget_records(records.organization.id, ids)
+        raise
+    if records.organization.has_sort_marks:
+        forget_records(records.organization.id, ids)
 
 
 def forget_orders(org_id: ObjectId) -> None:

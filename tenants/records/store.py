@@ -96,7 +96,7 @@ def delete_record(*, access: Access, id: str, expected: Collection[str] | None =
     if expected is None:
         if not is_id(id):
             raise not_found()
-        with sort_marks.outdated(access, [id]):
+        with sort_marks.outdated(records, [id]):
             gone = records.delete_one({"_id": id}).deleted_count
         if not gone:
             raise not_found()
@@ -104,7 +104,7 @@ def delete_record(*, access: Access, id: str, expected: Collection[str] | None =
     before = _load(records, id)
     if before.version not in expected:
         raise stale()
-    with sort_marks.outdated(access, [id]):
+    with sort_marks.outdated(records, [id]):
         gone = records.delete_one(_state(before)).deleted_count
     if not gone:
         raise stale()
@@ -136,7 +136,7 @@ def _change(
         rules.check(access=access, data=data)
         after = Record(id, data, before.rev + 1, before.created_at, now(), before.created_by)
         update = {"$set": {"data": after.data, "updated_at": after.updated_at}, "$inc": {"rev": 1}}
-        with sort_marks.outdated(access, [id]):
+        with sort_marks.outdated(records, [id]):
             changed_it = records.update_one(_state(before), update).matched_count
         if changed_it:
             return after

@@ -103,6 +103,7 @@ def test_upsert_by_id_replaces_the_data_and_keeps_the_records_age(shop: Shop) ->
     before = shop.rows()[0]
     organization = database.collection("organizations").find_one({"slug": shop.slug})
     assert organization is not None
+    database.collection("organizations").update_one({"slug": shop.slug}, {"$set": {"has_sort_marks": True}})
     marks = database.collection("sort_marks")
     marks.insert_one({"org_id": organization["_id"], "at": [{"values": [1], "id": "x"}, {"values": [1], "id": "z"}]})
     result = shop.result('{"_id": "x", "a": 5}\n{"_id": "y", "a": 1}\n{"a": 3}', mode="upsert")

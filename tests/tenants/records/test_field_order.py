@@ -71,7 +71,7 @@ def only_by_index(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: Any, **__: Any) -> None:
         raise AssertionError("everything was read")
 
-    monkeypatch.setattr(FieldOrder, "_best", refused)
+    monkeypatch.setattr(FieldOrder, "_from_everything", refused)
 
 
 def a_value(chance: random.Random, depth: int = 0) -> Any:
@@ -175,14 +175,14 @@ def test_a_stretch_that_has_become_too_long_is_sorted_as_a_whole_and_parted(
     monkeypatch.setattr(field_order, "LONGEST_STRETCH", 50)
     monkeypatch.setattr(sort_marks, "STEP", 8)
     ids = store(ordered, [{"f": number} for number in range(200)])
-    best = FieldOrder._best
+    best = FieldOrder._from_everything
     whole = []
 
     def counted(*args: Any, **asked: Any) -> Any:
         whole.append(1)
         return best(*args, **asked)
 
-    monkeypatch.setattr(FieldOrder, "_best", counted)
+    monkeypatch.setattr(FieldOrder, "_from_everything", counted)
     assert all_pages(ordered, 40, sort="f") == ids
     assert whole == [1], "the first page left the marks for the others"
     assert all_pages(ordered, 40, sort="-f") == ids[::-1]
