@@ -54,6 +54,7 @@ def serious_findings(page: Page) -> list[str]:
     for size in SIZES:
         page.set_viewport_size(size)
         assert has_no_sideways_scroll(page), (page.url, size)
+        assert shows_all_tabs(page), (page.url, size)
         for theme in THEMES_AT[size["width"]]:
             page.emulate_media(color_scheme=theme)
             for violation in Axe().run(page, options=AXE).response["violations"]:
@@ -65,6 +66,12 @@ def serious_findings(page: Page) -> list[str]:
 
 def has_no_sideways_scroll(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
+
+
+def shows_all_tabs(page: Page) -> bool:
+    """The strip of tabs could scroll by itself; what has to be scrolled to is not found."""
+    tabs = page.locator(".tabs")
+    return not tabs.count() or bool(tabs.evaluate("strip => strip.scrollWidth <= strip.clientWidth"))
 
 
 def test_visitors_pages_have_no_serious_fault(open_page: OpenPage) -> None:
