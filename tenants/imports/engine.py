@@ -5,6 +5,7 @@ what was written of the batch behind it is recognised (`tenants.imports.writing`
 """
 
 import contextvars
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -53,6 +54,7 @@ class Engine:
         self._errors: list[LineError] = list(job.errors)
         self._matcher = Matcher(job.options.key)
         self._part = 0
+        self._sending = threading.Event()
 
     def run(self, parser: Parser, source: Source) -> None:
         """Write all lines behind the last checkpoint of a file that `parser` has scanned.
@@ -67,9 +69,21 @@ class Engine:
                     under_way.result()
                 if self._stopping():
                     raise Stopped
-                under_way = pool.submit(contextvars.copy_context().run, self._finish, batch)
+                under_way = self._begin(pool, batch)
             if under_way is not None:
                 under_way.result()
+
+    def _begin(self, pool: ThreadPoolExecutor, batch: Batch) -> "Future[None]":
+        """Have a batch written; the caller goes on once the database has something to do.
+
+        Before, reading the next batch would take the interpreter from the thread that prepares this one, and the
+        database would wait for both.
+        """
+        self._sending.clear()
+        under_way = pool.submit(contextvars.copy_context().run, self._finish, batch)
+        under_way.add_done_callback(lambda _: self._sending.set())
+        self._sending.wait()
+        return under_way
 
     def _finish(self, batch: Batch) -> None:
         """Write a batch and say so."""
@@ -93,7 +107,7 @@ class Engine:
         whole = writing.Outcome()
         for start in range(0, len(batch.candidates), max(self._part, 1)):
             part = batch.candidates[start : start + self._part]
-            outcome = writing.write(self._access, self._job, self._matcher, part)
+            outcome = writing.write(self._access, self._job, self._matcher, part, sending=self._sending.set)
             whole.inserted += outcome.inserted
             whole.updated += outcome.updated
             whole.errors += outcome.errors

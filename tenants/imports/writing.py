@@ -4,7 +4,7 @@ Every record says which import and line wrote it, so a repetition knows its own.
 record which a later line of the same import updated.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -46,10 +46,17 @@ class Outcome:
         self.errors += errors
 
 
-def write(access: Access, job: Import, matcher: Matcher, candidates: Sequence[Candidate]) -> Outcome:
+def write(
+    access: Access,
+    job: Import,
+    matcher: Matcher,
+    candidates: Sequence[Candidate],
+    *,
+    sending: Callable[[], None] = lambda: None,
+) -> Outcome:
     """Write them, or with `dry_run` find out what would be. Safe to repeat after any failure.
 
-    `matcher` is the same one for all batches of an attempt.
+    `matcher` is the same one for all batches of an attempt. `sending` is called when they are about to be sent.
 
     Raises PortalError 503 `organization_busy`, 404 when the organization is gone, and the driver's errors.
     """
@@ -57,11 +64,12 @@ def write(access: Access, job: Import, matcher: Matcher, candidates: Sequence[Ca
     good = _held_to_rules(access, candidates, outcome)
     records = manager.bind(access)
     if job.options.mode == "upsert":
+        sending()
         _Upsert(access, records, job, matcher, outcome).run(good)
     elif job.options.dry_run:
         _try_insert(records, job, good, outcome)
     else:
-        _insert(access, records, job, good, outcome)
+        _insert(access, records, job, good, outcome, sending)
     return outcome
 
 
@@ -93,13 +101,19 @@ def is_own(row: Mapping[str, Any], job: Import, line: int) -> bool:
 
 
 def _insert(
-    access: Access, records: TenantCollection, job: Import, candidates: list[Candidate], outcome: Outcome
+    access: Access,
+    records: TenantCollection,
+    job: Import,
+    candidates: list[Candidate],
+    outcome: Outcome,
+    sending: Callable[[], None],
 ) -> None:
     if not candidates:
         return
     created = marks.stamps(len(candidates))
     rows = [row_of(job, candidate, moment) for candidate, moment in zip(candidates, created, strict=True)]
     marks.note(access, created)
+    sending()
     try:
         records.insert_many(rows)
     except BulkWriteError as error:
