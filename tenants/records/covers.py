@@ -9,7 +9,7 @@ index only when it has two ends, and objects not at all (see `companions_of`).
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -39,6 +39,8 @@ ENDS: dict[int, tuple[Any, Any]] = {
     TRUTH: (False, True),
     DATE: (datetime(1, 1, 1, tzinfo=timezone.utc), datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=timezone.utc)),
 }
+# What dates are counted in.
+MILLISECOND = timedelta(milliseconds=1)
 # From here on a floating point number is not every integer, and its shortest notation no longer its value.
 EXACT = 2**53
 # Numbers of a wider range lie in the embedded database's indexes behind all others of their sign.
@@ -147,7 +149,7 @@ class _Cover:
         path = f"data.{self._keys[level].path}"
         lowest, highest = kind_of(first[0]) if first else 0, kind_of(last[0]) if last else UNKNOWN
         for kind in range(max(EMPTY_ARRAY, lowest), min(DATE, highest) + 1):
-            lower = {"$gt": first[0]} if first and kind == lowest else None
+            lower = _behind(first[0]) if first and kind == lowest else None
             upper = {"$lt": last[0]} if last and kind == highest else None
             if kind == OBJECT:
                 # No range of an index finds objects everywhere: all that have one, whatever the other fields hold.
@@ -169,6 +171,23 @@ class _Cover:
         if kind == NUMBER and self._embedded:
             yield {"$gte": SMALLEST, "$lte": math.inf}
             yield {"$gte": -math.inf, "$lte": SMALLEST_NEGATIVE}
+
+
+def _behind(value: Any) -> Document:
+    """What finds the values of the same kind that lie behind one, where possible by the very next one.
+
+    From `$gt` on, the embedded database walks over every entry of an index that has the value itself. Numbers have no
+    next one: its indexes do not tell those apart that differ behind the 28th digit.
+    """
+    if isinstance(value, str):
+        return {"$gte": value + "\0"}
+    if value is False:
+        return {"$gte": True}
+    if isinstance(value, datetime) and value < ENDS[DATE][1] - MILLISECOND:
+        return {"$gte": value + MILLISECOND}
+    if isinstance(value, ObjectId) and value < ENDS[ID][1]:
+        return {"$gte": ObjectId((int(str(value), 16) + 1).to_bytes(12, "big"))}
+    return {"$gt": value}
 
 
 def _float_of(value: Any) -> float:
