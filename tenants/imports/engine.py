@@ -107,7 +107,7 @@ class Engine:
         whole = writing.Outcome()
         for start in range(0, len(batch.candidates), max(self._part, 1)):
             part = batch.candidates[start : start + self._part]
-            outcome = writing.write(self._access, self._job, self._matcher, part, sending=self._sending.set)
+            outcome = writing.write(self._access, self._job, self._matcher, part, self._sending.set)
             whole.inserted += outcome.inserted
             whole.updated += outcome.updated
             whole.errors += outcome.errors

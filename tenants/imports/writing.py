@@ -51,7 +51,6 @@ def write(
     job: Import,
     matcher: Matcher,
     candidates: Sequence[Candidate],
-    *,
     sending: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """Write them, or with `dry_run` find out what would be. Safe to repeat after any failure.
