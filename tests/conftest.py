@@ -75,6 +75,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
     django.setup()
     _traces.watch()
+    from tests import remembered
+
+    remembered.watch(_traces)
     if CONTROLS:
         from orgportal import assets
 

@@ -9,10 +9,9 @@ from pymongo.database import Database
 
 # Commands after which the one collection that they name may hold something, or be there at all.
 FILL = {"insert", "update", "findAndModify", "create", "createIndexes"}
-FILL_NOTHING = {
-    "find", "getMore", "killCursors", "count", "distinct", "delete", "drop", "dropIndexes", "collMod", "listIndexes",
-    "listCollections", "dbStats", "collStats",
-}  # fmt: skip
+EMPTY = {"delete", "drop", "dropIndexes", "collMod"}
+READ = {"find", "getMore", "killCursors", "count", "distinct", "listIndexes", "listCollections", "dbStats", "collStats"}
+UNKNOWN = -1
 # What another process writes is not heard here.
 PROCESSES = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.system"}
 
@@ -37,6 +36,8 @@ class Traces(monitoring.CommandListener):
         self._database = database
         self._written: set[str] = set()
         self._unknown = True
+        # In their order, each collection that was changed, and "" for what cannot be known.
+        self._changes: list[str] = []
 
     def watch(self) -> None:
         """From now on, for every client that is opened later."""
@@ -46,6 +47,7 @@ class Traces(monitoring.CommandListener):
     def _hear(self, event: str, _: Any) -> None:
         if event in PROCESSES:
             self._unknown = True
+            self._changes.append("")
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         name, command = event.command_name, event.command
@@ -53,8 +55,20 @@ class Traces(monitoring.CommandListener):
             self._unknown |= name == "renameCollection"
         elif name in FILL:
             self._written.add(command[name])
-        elif name not in FILL_NOTHING and not (name == "aggregate" and _only_reads(command)):
+            self._changes.append(command[name])
+        elif name in EMPTY:
+            self._changes.append(command[name])
+        elif name not in READ and not (name == "aggregate" and _only_reads(command)):
             self._unknown = True
+            self._changes.append("")
+
+    def changes_since_emptied(self) -> int:
+        """How many commands have changed something since all was removed, or UNKNOWN."""
+        return UNKNOWN if self._unknown else len(self._changes)
+
+    def changed_after(self, count: int) -> set[str]:
+        """The collections that were changed since there were so many changes."""
+        return set(self._changes[count:])
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None: ...
 
@@ -65,6 +79,7 @@ class Traces(monitoring.CommandListener):
         unknown, written = self._unknown, self._written
         self._unknown, self._written = False, set()
         empty(database, None if unknown else sorted(written))
+        self._changes = []
 
 
 def _only_reads(command: Any) -> bool:

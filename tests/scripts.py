@@ -9,6 +9,7 @@ from django.test.client import ClientHandler
 
 from accounts import service as accounts
 from accounts.roles import Role
+from tests.remembered import recall
 
 PASSWORD = "a long walk on the beach"
 JSON = "application/json"
@@ -81,18 +82,27 @@ def sign_up(name: str, *, email: str = "", slug: str | None = None, **more: Any)
     """Sign an organization up over the API; its owner's address comes from its name unless given."""
     address = email or f"owner@{name.lower().replace(' ', '-')}.example"
     fields = {"organization_name": name, "email": address, "password": PASSWORD, **more}
-    response = Script().post("/api/v1/orgs", fields if slug is None else {**fields, "slug": slug})
-    assert response.status_code == 201, response.content
-    created: dict[str, Any] = body_of(response)
-    return created
+    fields |= {} if slug is None else {"slug": slug}
+
+    def create() -> dict[str, Any]:
+        response = Script().post("/api/v1/orgs", fields)
+        assert response.status_code == 201, response.content
+        created: dict[str, Any] = body_of(response)
+        return created
+
+    return recall(("sign up by script", repr(fields)), create)
 
 
 def log_in(email: str, *, org: str | None = None) -> Script:
     """A script that is logged in."""
     body = {"email": email, "password": PASSWORD} | ({} if org is None else {"org": org})
-    response = Script().post("/api/v1/auth/login", body)
-    assert response.status_code == 200, response.content
-    return Script(body_of(response)["access_token"])
+
+    def token() -> str:
+        response = Script().post("/api/v1/auth/login", body)
+        assert response.status_code == 200, response.content
+        return str(body_of(response)["access_token"])
+
+    return Script(recall(("log in by script", repr(body)), token))
 
 
 def member(slug: str, org_id: Any, role: Role) -> Script:

@@ -2,9 +2,12 @@
 
 import re
 from html import unescape
+from http.cookies import SimpleCookie
 from typing import Protocol
 
 from django.test import Client
+
+from tests.remembered import recall
 
 
 class Answer(Protocol):
@@ -32,9 +35,16 @@ def sign_up_form(name: str = "Acme Coffee", email: str = "alice@example.com", **
 
 def signed_up(name: str = "Acme Coffee", email: str = "alice@example.com", **more: str) -> Client:
     """A browser in which somebody has just signed up."""
+    form = sign_up_form(name, email, **more)
+
+    def create() -> "SimpleCookie":
+        creating = Client()
+        response = creating.post("/signup", form)
+        assert (response.status_code, response.headers.get("Location")) == (302, "/dashboard"), text_of(response)
+        return creating.cookies
+
     client = Client()
-    response = client.post("/signup", sign_up_form(name, email, **more))
-    assert (response.status_code, response.headers.get("Location")) == (302, "/dashboard"), text_of(response)
+    client.cookies = recall(("sign up by page", repr(form)), create)
     return client
 
 

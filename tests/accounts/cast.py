@@ -14,6 +14,7 @@ from accounts.roles import Role
 from orgportal import database
 from orgportal.errors import PortalError
 from tenants.documents import now, validated
+from tests.remembered import recall
 
 PASSWORD = "tall ladders rust slowly"
 NEW_PASSWORD = "slow rivers carve canyons"
@@ -21,6 +22,10 @@ NEW_PASSWORD = "slow rivers carve canyons"
 
 def an_organization(slug: str, *, status: str = "active", name: str | None = None) -> ObjectId:
     """An organization's document, without a collection of its own."""
+    return recall(("an organization", slug, status, name), lambda: _new_organization(slug, status, name))
+
+
+def _new_organization(slug: str, status: str, name: str | None) -> ObjectId:
     org_id = ObjectId()
     placement = {"cluster": "master", "database": settings.MONGODB_DATABASE, "collection": f"org_{slug}"}
     row = {
@@ -48,6 +53,13 @@ def change_organization(org_id: ObjectId, **fields: Any) -> None:
 
 def an_account(email: str, *org_ids: ObjectId, role: Role = Role.OWNER, password: str = PASSWORD) -> ObjectId:
     """An account with the same role in each of the organizations; its address is confirmed."""
+    return recall(
+        ("an account", email, org_ids, role, password),
+        lambda: _new_account(email, *org_ids, role=role, password=password),
+    )
+
+
+def _new_account(email: str, *org_ids: ObjectId, role: Role, password: str) -> ObjectId:
     account_id = ObjectId()
     new = service.prepare_account(email=email, password=password)
     service.insert_account(new=new, account_id=account_id, org_id=org_ids[0], role=role)
@@ -76,14 +88,21 @@ def stored_sessions(**filter_: Any) -> list[dict[str, Any]]:
 
 def a_session(email: str, *, password: str = PASSWORD, slug: str | None = None) -> str:
     """The cookie of a new browser session."""
-    return service.open_session(
-        logged_in=service.log_in(email=email, password=password, org_slug=slug, choose_later=True)
-    )
+
+    def cookie() -> str:
+        logged_in = service.log_in(email=email, password=password, org_slug=slug, choose_later=True)
+        return service.open_session(logged_in=logged_in)
+
+    return recall(("a session", email, password, slug), cookie)
 
 
 def tokens_of(email: str, *, slug: str | None = None) -> service.TokenPair:
     """A new pair of tokens."""
-    return service.issue_tokens(logged_in=service.log_in(email=email, password=PASSWORD, org_slug=slug))
+
+    def pair() -> service.TokenPair:
+        return service.issue_tokens(logged_in=service.log_in(email=email, password=PASSWORD, org_slug=slug))
+
+    return recall(("tokens", email, slug), pair)
 
 
 def a_request(*, cookie: str | None = None, bearer: str | None = None, authorization: str | None = None) -> HttpRequest:

@@ -8,6 +8,7 @@ from accounts.principal import Principal
 from tenants import service
 from tenants.access import Access, organization_access
 from tenants.service import SignedUp
+from tests.remembered import recall
 
 PASSWORD = "a long walk on the beach"
 
@@ -15,7 +16,11 @@ PASSWORD = "a long walk on the beach"
 def sign_up(name: str, *, slug: str | None = None, email: str | None = None, origin: str | None = None) -> SignedUp:
     """An organization; its owner's address is made of its name when none is given."""
     address = email or f"owner@{(slug or name).lower().replace(' ', '-').replace('_', '-')}.example"
-    return service.sign_up(organization_name=name, slug=slug, email=address, password=PASSWORD, origin=origin)
+
+    def create() -> SignedUp:
+        return service.sign_up(organization_name=name, slug=slug, email=address, password=PASSWORD, origin=origin)
+
+    return recall(("sign up by service", name, slug, address, origin), create)
 
 
 def token_of(email: str, *, slug: str | None = None) -> str:

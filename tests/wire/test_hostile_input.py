@@ -162,8 +162,8 @@ class Commands(monitoring.CommandListener):
                 yield statement["u"]
 
 
-@pytest.fixture
-def commands(clean_database: None) -> Iterator[Commands]:
+@pytest.fixture(scope="module")
+def _listener() -> Iterator[Commands]:
     listener = Commands()
     database.forget_clients()
     database._clients[database.MASTER] = MongoClient(
@@ -171,6 +171,12 @@ def commands(clean_database: None) -> Iterator[Commands]:
     )
     yield listener
     database.forget_clients()
+
+
+@pytest.fixture
+def commands(_listener: Commands, clean_database: None) -> Commands:
+    _listener.sent.clear()
+    return _listener
 
 
 def check_filter(value: Any, field: str = "", operator: str = "") -> None:

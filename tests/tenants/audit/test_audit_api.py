@@ -14,6 +14,7 @@ from accounts.audit import entries, reading
 from accounts.audit.chain import append
 from accounts.roles import Role
 from orgportal import database
+from tests.remembered import recall
 from tests.scripts import Script, body_of, log_in, member, problem_of, sign_up, wrong_paths
 
 pytestmark = pytest.mark.usefixtures("clean_database")
@@ -72,16 +73,18 @@ def test_only_admins_see_it(owner: Script) -> None:
 def many(owner: Script, monkeypatch: pytest.MonkeyPatch) -> Script:
     """130 entries, an hour apart, the last of them now; windows so small that pages need several."""
     monkeypatch.setattr(reading, "WINDOW", 20)
-    moment = entries.instant()
-    chain, head = org_id(), None
+    recall(("128 entries",), append_128)
+    return owner
+
+
+def append_128() -> None:
+    moment, chain = entries.instant(), org_id()
     for number in range(128):
         at = moment - timedelta(hours=128 - number)
         action = "member.removed" if number % 16 == 0 else "organization.changed"
         actor = audit.account(ObjectId(), f"a{number % 4}@acme.example", "session")
         draft = entries.Draft(action, "done", actor, f"account:{number:03}", {"number": number}, at=at)
-        head = append(chain, draft)
-    assert head is not None
-    return owner
+        assert append(chain, draft) is not None
 
 
 def walked(caller: Script, query: str) -> list[dict[str, Any]]:
