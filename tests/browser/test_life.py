@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.people import NEW_PASSWORD, PASSWORD, log_in, log_out, sign_up
+from tests.browser.people import NEW_PASSWORD, PASSWORD, log_in, log_out, sign_up, sign_up_by_hand
 from tests.portals import Portal
 
 pytestmark = pytest.mark.browser
@@ -22,7 +22,7 @@ def test_the_whole_life_of_an_organization(
     page = open_page(javascript=javascript)
     slug, renamed = unused("acme"), unused("roast")
     _find_the_sign_up_form(page)
-    sign_up(page, slug)
+    sign_up_by_hand(page, slug)
     _use_the_token(page, slug)
     log_out(page)
     log_in(page, f"{slug}@example.com")
