@@ -121,6 +121,10 @@ def drop(placement: Placement, org_id: ObjectId) -> None:
     if ownership(placement, org_id) is Ownership.ANOTHERS:
         raise ForeignCollection(placement.collection)
     with database.deadline(settings.DDL_DEADLINE):
+        if database.copies_on_rename(placement.cluster):
+            # The embedded database serves nobody while it drops, half a second for every thousand records (measured).
+            # While it deletes them it does, in a quarter of the time; then there is nothing left to drop.
+            _collection(placement).delete_many({})
         _collection(placement).drop()
 
 

@@ -1,5 +1,6 @@
 """The bound collection: it stays right while the organization is renamed, deleted or restored around it."""
 
+import threading
 import time
 from datetime import timedelta
 
@@ -130,3 +131,23 @@ def test_a_collection_stamped_as_anothers_is_never_dropped() -> None:
         manager.drop(created.placement, ObjectId())
     manager.drop_unfinished(created.placement, ObjectId())
     assert manager.ownership(created.placement, created.id) is manager.Ownership.OWN
+
+
+def test_others_are_served_while_many_records_of_one_go() -> None:
+    created = sign_up("Acme", email=ACME).organization
+    database.collection("org_acme").insert_many([{"_id": str(number), "data": {"n": number}} for number in range(3000)])
+    over, served = threading.Event(), iter(range(1_000_000))
+
+    def write() -> None:
+        while not over.is_set():
+            database.collection("clusters").replace_one({"_id": "elsewhere"}, {"n": next(served)}, upsert=True)
+
+    others = threading.Thread(target=write)
+    others.start()
+    before = next(served)
+    manager.drop(created.placement, created.id)
+    during = next(served) - before
+    over.set()
+    others.join()
+    assert manager.ownership(created.placement, created.id) is manager.Ownership.ABSENT
+    assert during > 10
