@@ -1,7 +1,7 @@
 """What many tests begin with, done once: signing up, logging in.
 
 Done on an emptied database it leaves the same documents every time. So the first times are real, through the portal,
-and what the second one wrote is kept; later the documents are put there, which takes a fifth of the time. Anything
+and what the second one wrote is kept; later the documents are put there, which takes a third of the time. Anything
 else that was written in between, or a setting that a test has changed, and it is real again.
 """
 
