@@ -45,7 +45,9 @@ class DatabaseServer:
         """Start it and wait until it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "secantus", "--port", str(self.port), "--storage-path", str(self.folder)]
-        command += ["--log-level", "ERROR", "--cache-size", "256M", *self._options]
+        # Once it has so many writes, it looks with every thousand for those to forget, and while somebody reads slowly
+        # it looks for minutes (seen in its stack), answering nobody. No run of the tests gets there.
+        command += ["--log-level", "ERROR", "--cache-size", "256M", "--oplog-max-entries", "100000000", *self._options]
         with (self.folder.parent / f"{self.folder.name}.log").open("ab") as log:
             self._process = subprocess.Popen(
                 tied(command), stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.folder.parent
