@@ -45,8 +45,8 @@ class DatabaseServer:
         """Start it and wait until it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "secantus", "--port", str(self.port), "--storage-path", str(self.folder)]
-        # Once it has so many writes, it looks with every thousand for those to forget, and while somebody reads slowly
-        # it looks for minutes (seen in its stack), answering nobody. No run of the tests gets there.
+        # Unless told otherwise, from 100,000 writes on it looks with every thousand for old ones to forget, and did so
+        # for minutes, answering nobody (seen in its stack). No run of the tests gets to this number.
         command += ["--log-level", "ERROR", "--cache-size", "256M", "--oplog-max-entries", "100000000", *self._options]
         with (self.folder.parent / f"{self.folder.name}.log").open("ab") as log:
             self._process = subprocess.Popen(
