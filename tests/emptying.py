@@ -9,7 +9,7 @@ from pymongo.database import Database
 
 # Commands after which the one collection that they name may hold something, or be there at all.
 FILL = {"insert", "update", "findAndModify", "create", "createIndexes"}
-EMPTY = {"delete", "drop", "dropIndexes", "collMod"}
+REMOVE = {"delete", "drop", "dropIndexes", "collMod"}
 READ = {"find", "getMore", "killCursors", "count", "distinct", "listIndexes", "listCollections", "dbStats", "collStats"}
 UNKNOWN = -1
 # What another process writes is not heard here.
@@ -56,7 +56,7 @@ class Traces(monitoring.CommandListener):
         elif name in FILL:
             self._written.add(command[name])
             self._changes.append(command[name])
-        elif name in EMPTY:
+        elif name in REMOVE:
             self._changes.append(command[name])
         elif name not in READ and not (name == "aggregate" and _only_reads(command)):
             self._unknown = True

@@ -37,7 +37,7 @@ def signed_up(name: str = "Acme Coffee", email: str = "alice@example.com", **mor
     """A browser in which somebody has just signed up."""
     form = sign_up_form(name, email, **more)
 
-    def create() -> "SimpleCookie":
+    def create() -> SimpleCookie:
         creating = Client()
         response = creating.post("/signup", form)
         assert (response.status_code, response.headers.get("Location")) == (302, "/dashboard"), text_of(response)

@@ -54,7 +54,6 @@ class Engine:
         self._errors: list[LineError] = list(job.errors)
         self._matcher = Matcher(job.options.key)
         self._part = 0
-        self._sending = threading.Event()
 
     def run(self, parser: Parser, source: Source) -> None:
         """Write all lines behind the last checkpoint of a file that `parser` has scanned.
@@ -79,16 +78,16 @@ class Engine:
         Before, reading the next batch would take the interpreter from the thread that prepares this one, and the
         database would wait for both.
         """
-        self._sending.clear()
-        under_way = pool.submit(contextvars.copy_context().run, self._finish, batch)
-        under_way.add_done_callback(lambda _: self._sending.set())
-        self._sending.wait()
+        sending = threading.Event()
+        under_way = pool.submit(contextvars.copy_context().run, self._finish, batch, sending.set)
+        under_way.add_done_callback(lambda _: sending.set())
+        sending.wait()
         return under_way
 
-    def _finish(self, batch: Batch) -> None:
-        """Write a batch and say so."""
+    def _finish(self, batch: Batch, sending: Callable[[], None]) -> None:
+        """Write a batch and say so; `sending` is called when the database is about to get it."""
         self._part = len(batch.candidates)
-        outcome = self._patiently(lambda: self._write(batch))
+        outcome = self._patiently(lambda: self._write(batch, sending))
         errors = sorted([*batch.errors, *outcome.errors], key=lambda error: error.line)
         failed = batch.received - len(batch.candidates) + len(outcome.failed_lines)
         self._counts = Counts(
@@ -103,11 +102,11 @@ class Engine:
         self._errors += errors[: ERRORS_KEPT - len(self._errors)] if news else []
         self._patiently(lambda: journal.checkpoint(self._job, self._counts, self._errors if news else None))
 
-    def _write(self, batch: Batch) -> writing.Outcome:
+    def _write(self, batch: Batch, sending: Callable[[], None]) -> writing.Outcome:
         whole = writing.Outcome()
         for start in range(0, len(batch.candidates), max(self._part, 1)):
             part = batch.candidates[start : start + self._part]
-            outcome = writing.write(self._access, self._job, self._matcher, part, self._sending.set)
+            outcome = writing.write(self._access, self._job, self._matcher, part, sending)
             whole.inserted += outcome.inserted
             whole.updated += outcome.updated
             whole.errors += outcome.errors

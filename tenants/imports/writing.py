@@ -51,7 +51,7 @@ def write(
     job: Import,
     matcher: Matcher,
     candidates: Sequence[Candidate],
-    sending: Callable[[], None] = lambda: None,
+    sending: Callable[[], None],
 ) -> Outcome:
     """Write them, or with `dry_run` find out what would be. Safe to repeat after any failure.
 
