@@ -7,8 +7,11 @@ from django.shortcuts import render
 from ninja import NinjaAPI
 from ninja.openapi.docs import DocsBase
 from ninja.openapi.schema import OpenAPISchema
+from ninja.schema import NinjaGenerateJsonSchema
+from pydantic.json_schema import models_json_schema
 
 from orgportal.answers import PROBLEM_JSON, title_of
+from orgportal.conventions.schemas import Problem
 
 DESCRIPTION = """Organizations, each with a collection of its own.
 
@@ -36,6 +39,7 @@ _HEADERS: dict[str, dict[str, Any]] = {
     "Content-Disposition": {"description": "The name of the file.", "schema": {"type": "string"}},
     "ETag": {"description": "For `If-Match` and `If-None-Match`.", "schema": {"type": "string"}},
 }
+_SCHEMA = "#/components/schemas/{model}"
 
 
 class Docs(DocsBase):
@@ -47,7 +51,12 @@ class Docs(DocsBase):
 
 
 def completed(document: OpenAPISchema) -> OpenAPISchema:
-    """The document with the right content type for errors, and with the headers of each answer."""
+    """The document with the schema and the content type of errors, and with the headers of each answer."""
+    schemas = document["components"]["schemas"]
+    _, made = models_json_schema(
+        [(Problem, "serialization")], ref_template=_SCHEMA, schema_generator=NinjaGenerateJsonSchema
+    )
+    schemas |= made["$defs"]
     for path in document["paths"].values():
         for operation in path.values():
             operation["responses"] = {
@@ -68,6 +77,7 @@ def _completed_response(status: int, response: dict[str, Any]) -> dict[str, Any]
         "description": title_of(status),
         "headers": {name: _HEADERS[name] for name in sorted(headers)},
     }
-    if status >= 400 and "content" in response:
-        result["content"] = {PROBLEM_JSON: response["content"]["application/json"]}
+    if status >= 400:
+        own = response.get("content", {}).get("application/json")
+        result["content"] = {PROBLEM_JSON: own or {"schema": {"$ref": _SCHEMA.format(model="Problem")}}}
     return result
