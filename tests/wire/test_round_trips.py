@@ -193,7 +193,7 @@ def heard_from_every_route() -> dict[str, Heard]:
     """Each route by an owner; another one wherever a call uses its caller up."""
     lasting = an_owner()
     return {
-        route.name: heard_from(route, lasting if route.is_safe else an_owner(), "token" if route.is_api else "cookie")
+        route.name: heard_from(route, an_owner() if route.spends else lasting, "token" if route.is_api else "cookie")
         for route in ROUTES
     }
 
