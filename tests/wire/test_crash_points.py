@@ -16,7 +16,7 @@ import pytest
 from django.conf import settings
 
 from accounts import service as accounts
-from orgportal import database
+from orgportal import database, indexes
 from orgportal.errors import PortalError
 from tenants import manager, service
 from tenants.documents import ACTIVE, now
@@ -72,11 +72,16 @@ class Crasher:
         self._process.stdout.close()
 
 
-@pytest.fixture
-def crasher(clean_database: None) -> Iterator[Crasher]:
+@pytest.fixture(scope="module")
+def _crasher(database_indexes: None) -> Iterator[Crasher]:
     made = Crasher(settings.MONGODB_URI, settings.MONGODB_DATABASE)
     yield made
     made.close()
+
+
+@pytest.fixture
+def crasher(_crasher: Crasher, clean_database: None) -> Crasher:
+    return _crasher
 
 
 def seed() -> None:
@@ -236,17 +241,20 @@ class KilledDatabase:
         return bool(outcome["triggered"])
 
 
-@pytest.fixture
-def killed_database(database_server: Callable[..., DatabaseServer], settings: Any) -> Iterator[KilledDatabase]:
-    server = database_server(durable=True)
-    database.forget_clients()
-    settings.MONGODB_URI = server.uri
-    from orgportal import indexes
-
-    indexes.ensure_indexes()
-    killed = KilledDatabase(server)
+@pytest.fixture(scope="module")
+def _killed_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KilledDatabase]:
+    killed = KilledDatabase(DatabaseServer(tmp_path_factory.mktemp("killed") / "database").start())
     yield killed
     killed.crasher.close()
+    killed.server.kill()
+
+
+@pytest.fixture
+def killed_database(_killed_database: KilledDatabase, settings: Any) -> Iterator[KilledDatabase]:
+    database.forget_clients()
+    settings.MONGODB_URI = _killed_database.server.uri
+    indexes.ensure_indexes()
+    yield _killed_database
     database.forget_clients()
 
 
