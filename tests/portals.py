@@ -73,14 +73,15 @@ class Portal:
             cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
 
-    def start(self) -> "Portal":
-        """Make the indexes, start both processes, wait until HTTP is answered."""
+    def start(self, *, worker: bool = True) -> "Portal":
+        """Make the indexes, start both processes (or gunicorn alone), wait until HTTP is answered."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.mongo() as client:
             for name, models in indexes.declared():
                 client[self.database][name].create_indexes(models)
         self.start_web()
-        self.start_worker()
+        if worker:
+            self.start_worker()
         self.wait_until_it_answers()
         return self
 

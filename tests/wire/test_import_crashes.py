@@ -19,7 +19,7 @@ from tests.wire.interrupted import File, Sender, assert_exact, inserted, upserte
 pytestmark = pytest.mark.chaos
 
 KILLS = effort(short=2, full=20)
-LINES = effort(short=1200, full=4500)
+LINES = effort(short=800, full=4500)
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +50,9 @@ def files(victim: str) -> Iterator[File]:
         yield (upserted if number % 2 else inserted)(f"{victim}{number}", LINES)
 
 
-def seconds_of(sender: Sender) -> float:
-    """How long an import takes that nobody disturbs."""
+@pytest.fixture(scope="module")
+def whole(sender: Sender) -> float:
+    """How many seconds an import takes that nobody disturbs."""
     began = time.monotonic()
     file = inserted(f"undisturbed{began}", LINES)
     done = sender.send_until_done(file, file.mark)
@@ -67,8 +68,7 @@ def while_sending(sender: Sender, file: File, key: str, interrupt: Callable[[], 
     first.join()
 
 
-def test_the_portal_dies_while_it_imports(portal: Portal, sender: Sender) -> None:
-    whole = seconds_of(sender)
+def test_the_portal_dies_while_it_imports(portal: Portal, sender: Sender, whole: float) -> None:
     for file in files("portal"):
         moment = random.uniform(0, whole)
 
@@ -84,8 +84,9 @@ def test_the_portal_dies_while_it_imports(portal: Portal, sender: Sender) -> Non
         assert sender.send_until_done(file, file.mark) == done
 
 
-def test_the_database_dies_while_it_imports(portal: Portal, sender: Sender, server: DatabaseServer) -> None:
-    whole = seconds_of(sender)
+def test_the_database_dies_while_it_imports(
+    portal: Portal, sender: Sender, server: DatabaseServer, whole: float
+) -> None:
     for file in files("database"):
         moment = random.uniform(0, whole)
 

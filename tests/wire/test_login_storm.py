@@ -27,7 +27,7 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     )
     with made.mongo() as client:
         client.drop_database(made.database)
-    made.start()
+    made.start(worker=False)
     yield made
     made.stop()
 

@@ -138,7 +138,7 @@ def _wait_until_settled(portal: Portal) -> None:
 def test_every_mail_comes_once_though_the_server_is_down_and_then_fails_a_quarter_of_all_connections(
     server_and_portal: Storm,
 ) -> None:
-    weather_the_storm(*server_and_portal, number=8, before=2)
+    weather_the_storm(*server_and_portal, number=5, before=2)
 
 
 @pytest.mark.long

@@ -19,7 +19,8 @@ from tests.wire.people import PASSWORD
 class Users:
     """Several people at once, each with an old session and an old token, who go on doing what people do."""
 
-    def __init__(self, portal: Portal) -> None:
+    def __init__(self, portal: Portal, *, think: float) -> None:
+        self._think = think
         self.base = portal.base_url
         self.answers: Counter[str] = Counter()
         self.refused: list[str] = []
@@ -43,7 +44,7 @@ class Users:
         with httpx.Client(base_url=self.base, timeout=30) as http, httpx.Client(base_url=self.base) as browser:
             for what, answer in self._life(http, browser, f"{secrets.token_hex(6)}@example.org"):
                 self._check(what, answer)
-                if self._stopping.is_set():
+                if self._stopping.wait(self._think):
                     return
 
     def _life(self, http: httpx.Client, browser: httpx.Client, email: str) -> Iterator[tuple[str, httpx.Response]]:
@@ -84,8 +85,8 @@ def _csrf(page: str) -> str:
     return match[1]
 
 
-def _rotate_while_used(portal: Portal, *, users: int, rounds: int, pause: float) -> Users:
-    crowd = Users(portal)
+def _rotate_while_used(portal: Portal, *, users: int, rounds: int, pause: float, think: float) -> Users:
+    crowd = Users(portal, think=think)
     crowd.start(users)
     try:
         time.sleep(pause)
@@ -103,7 +104,7 @@ def _rotate_while_used(portal: Portal, *, users: int, rounds: int, pause: float)
 
 
 def test_no_request_fails_while_the_keys_rotate(live_portal: Portal) -> None:
-    _rotate_while_used(live_portal, users=2, rounds=1, pause=0.5)
+    _rotate_while_used(live_portal, users=2, rounds=1, pause=0.5, think=0.05)
 
 
 @pytest.fixture
@@ -124,7 +125,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
 
 @pytest.mark.long
 def test_no_request_fails_while_the_keys_of_two_processes_rotate_again_and_again(busy: Portal) -> None:
-    crowd = _rotate_while_used(busy, users=8, rounds=6, pause=2.0)
+    crowd = _rotate_while_used(busy, users=8, rounds=6, pause=2.0, think=0.0)
     assert len(crowd.key_ids) >= 6
     check = busy.manage("verify_audit")
     assert check.returncode == 0, check.stdout
