@@ -4,24 +4,28 @@ import os
 from pathlib import Path
 
 
+def _state_and_parent(pid: int | str) -> tuple[str, int]:
+    """The letter of a process's state and its parent; X and 0 when it is gone."""
+    try:
+        state, parent = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[:2]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X", 0
+    return state, int(parent)
+
+
 def is_alive(pid: int) -> bool:
     """Whether the process runs: one that ended but was not waited for does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+    return _state_and_parent(pid)[0] not in "ZX"
 
 
 def descendants(pid: int) -> dict[int, str]:
     """The command lines of all processes that descend from one, by process id."""
     parents: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and is_alive(int(entry.name)):
-            try:
-                stat = (entry / "stat").read_text(encoding="utf-8")
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            parents.setdefault(int(stat.rsplit(")", 1)[1].split()[1]), []).append(int(entry.name))
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            state, parent = _state_and_parent(name)
+            if state not in "ZX":
+                parents.setdefault(parent, []).append(int(name))
     found: dict[int, str] = {}
     waiting = [pid]
     while waiting:

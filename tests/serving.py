@@ -1,5 +1,6 @@
 """`manage.py serve` as a person runs it: one command, its output, its exit code."""
 
+import http.client
 import json
 import os
 import signal
@@ -9,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx
 from pymongo import MongoClient
 
 from tests.portals import ROOT, clean_environment
@@ -89,19 +89,17 @@ class Serving:
 
     def ready(self) -> bool:
         """Whether /readyz answers 200 at this moment."""
+        # Asked again and again: httpx would read all certificates of the machine for each of them.
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
-            return httpx.get(f"{self.base_url}/readyz", timeout=10).status_code == 200
-        except httpx.HTTPError:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
             return False
+        finally:
+            connection.close()
 
     def mongo(self) -> "MongoClient[dict[str, Any]]":
         """A new client of its embedded database; the caller closes it."""
         note = json.loads((self.data_dir / "database.json").read_text(encoding="utf-8"))
         return MongoClient(note["uri"], timeoutMS=20_000)
-
-    def manage(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run another management command with the same settings."""
-        return subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip

@@ -1,5 +1,6 @@
 """`make run` from the outside: what it says, what it leaves behind, and what brings it back."""
 
+import io
 import os
 import signal
 import socket
@@ -9,30 +10,45 @@ from pathlib import Path
 
 import httpx
 import pytest
+from django.core.management import call_command
+from pytest_django import Settings
 
+from orgportal import database, supervisor
 from tests.processes import is_alive
 from tests.serving import Serving
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.chaos
 
-PARTS = ["secantus", "gunicorn", "manage.py worker"]
+# What its command line has, and what is told when it ended.
+PARTS = [
+    ("secantus", "embedded database ended"),
+    ("gunicorn", "web server ended (killed by SIGKILL)"),
+    ("manage.py worker", "worker ended (killed by SIGKILL)"),
+]
 
 
 @pytest.fixture(scope="module")
-def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    """A portal that the tests of this module may hurt, as long as it recovers."""
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """One data folder for the tests of this module, since a start costs as much as all of them."""
     running = Serving(tmp_path_factory.mktemp("serve")).start()
     yield running
     running.stop()
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Iterator[Serving]:
-    """A portal that is not started yet, for one test alone."""
-    running = Serving(tmp_path)
-    yield running
-    running.stop()
+def serving(started: Serving) -> Serving:
+    """A portal that runs. Tests may hurt it, as long as it recovers, or end it."""
+    return started if started.runs else started.start()
+
+
+@pytest.fixture
+def signal_handlers() -> Iterator[None]:
+    """What the portal does to this process's signals is undone."""
+    before = {number: signal.getsignal(number) for number in supervisor.SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def _write_something(serving: Serving) -> None:
@@ -79,15 +95,23 @@ def test_a_second_one_on_the_same_data_says_who_has_it(serving: Serving, tmp_pat
     assert serving.ready()
 
 
-def test_a_port_that_is_taken_is_named(own: Serving) -> None:
+@pytest.mark.usefixtures("signal_handlers")
+def test_a_port_that_is_taken_is_named(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.MONGODB_URI = ""
+    settings.DATA_DIR = tmp_path / "data"
+    monkeypatch.setattr(supervisor, "PORT_PATIENCE", 0.0)
     with socket.socket() as other:
-        other.bind(("127.0.0.1", own.port))
+        other.bind(("127.0.0.1", 0))
         other.listen()
-        own.launch()
+        settings.PORT = other.getsockname()[1]
 
-        assert own.exit_code() == 1
-    assert f"orgportal cannot run. Port {own.port} on 127.0.0.1 cannot be used" in own.output
-    assert "Traceback" not in own.output
+        with pytest.raises(SystemExit) as refused:
+            call_command("serve", stdout=io.StringIO())
+
+    assert str(refused.value).startswith(
+        f"orgportal cannot run. Port {settings.PORT} on 127.0.0.1 cannot be used (Address already in use)."
+    )
+    assert (settings.DATA_DIR / "owner.lock").read_text(encoding="utf-8") == ""
 
 
 def test_a_wrong_setting_is_named_before_anything_starts(tmp_path: Path) -> None:
@@ -100,8 +124,8 @@ def test_a_wrong_setting_is_named_before_anything_starts(tmp_path: Path) -> None
     assert not wrong.data_dir.exists()
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_a_killed_part_comes_back_and_nothing_is_lost(serving: Serving, part: str) -> None:
+@pytest.mark.parametrize(("part", "told"), PARTS)
+def test_a_killed_part_comes_back_and_nothing_is_lost(serving: Serving, part: str, told: str) -> None:
     _write_something(serving)
     before = serving.pid_of(part)
 
@@ -111,7 +135,7 @@ def test_a_killed_part_comes_back_and_nothing_is_lost(serving: Serving, part: st
     wait_until(lambda: any(part in line for line in serving.processes().values()), f"{part} to be started again")
     wait_until(serving.ready, "the portal to be ready again")
     assert serving.pid_of(part) != before
-    assert "is started again" in serving.output
+    assert f"The {told} and is started again.\n" in serving.output
     assert _is_still_there(serving)
 
 
@@ -125,54 +149,62 @@ def test_a_killed_gunicorn_worker_comes_back(serving: Serving) -> None:
     wait_until(serving.ready, "the portal to be ready again")
 
 
-def test_other_commands_use_the_running_database(serving: Serving) -> None:
-    database = serving.pid_of("secantus")
-
-    answer = serving.manage("ensure_indexes")
-
-    assert answer.returncode == 0, answer.stderr
-    assert "indexes are in place" in answer.stdout
-    assert serving.pid_of("secantus") == database
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, pytest.param(signal.SIGHUP, marks=pytest.mark.long)])
-def test_asked_to_stop_it_leaves_no_process(own: Serving, number: int) -> None:
-    own.start()
-    processes = own.processes()
-    assert len(processes) == 4
-
-    own.send(number)
-
-    assert own.exit_code() == 0
-    assert own.output.endswith("orgportal has stopped.\n")
-    assert [pid for pid in processes if is_alive(pid)] == []
-    assert (own.data_dir / "owner.lock").read_text(encoding="utf-8") == ""
-    assert not (own.data_dir / "database.json").exists()
-
-
-def test_asked_to_stop_while_it_starts_it_leaves_no_process(own: Serving) -> None:
-    own.launch()
-    wait_until(lambda: any("gunicorn" in line for line in own.processes().values()), "gunicorn to be started")
-    processes = own.processes()
-
-    own.send(signal.SIGTERM)
-
-    assert own.exit_code() == 0
-    assert [pid for pid in processes if is_alive(pid)] == []
-
-
-def test_killed_itself_it_leaves_no_process_and_the_next_start_finds_everything(own: Serving, tmp_path: Path) -> None:
-    own.start()
-    _write_something(own)
-    processes = own.processes()
-
-    own.send(signal.SIGKILL)
-
-    own.exit_code()
-    wait_until(lambda: not [pid for pid in processes if is_alive(pid)], "all its processes to end")
-    again = Serving(tmp_path, port=own.port).start()
+def test_other_commands_use_the_running_database(serving: Serving, settings: Settings) -> None:
+    settings.MONGODB_URI = ""
+    settings.MONGODB_DATABASE = "orgportal"
+    settings.DATA_DIR = serving.data_dir
+    written = io.StringIO()
+    database.forget_clients()
     try:
-        assert _is_still_there(again)
-        assert again.ready()
+        with serving.mongo() as client:
+            keys = client["orgportal"]["idempotency_keys"]
+            keys.drop_index("expires_at")
+
+            call_command("ensure_indexes", stdout=written)
+
+            assert "expires_at" in keys.index_information()
     finally:
-        again.stop()
+        database.forget_clients()
+    assert "indexes are in place" in written.getvalue()
+    assert serving.ready()
+
+
+def test_killed_itself_it_leaves_no_process_and_the_next_start_finds_everything(serving: Serving) -> None:
+    _write_something(serving)
+    processes = serving.processes()
+
+    serving.send(signal.SIGKILL)
+
+    assert serving.exit_code() == -signal.SIGKILL
+    wait_until(lambda: not [pid for pid in processes if is_alive(pid)], "all its processes to end")
+    serving.start()
+    assert _is_still_there(serving)
+    assert serving.ready()
+
+
+def _assert_that_it_stops(serving: Serving, number: int) -> None:
+    processes = serving.processes()
+    serving.send(number)
+    assert serving.exit_code() == 0
+    assert serving.output.endswith("orgportal has stopped.\n")
+    assert [pid for pid in processes if is_alive(pid)] == []
+    assert (serving.data_dir / "owner.lock").read_text(encoding="utf-8") == ""
+    assert not (serving.data_dir / "database.json").exists()
+
+
+# One handler serves the three signals in both moments; the long ones are what is left of each signal in each.
+@pytest.mark.parametrize(
+    ("when_it_runs", "while_it_starts"),
+    [
+        (signal.SIGTERM, signal.SIGINT),
+        pytest.param(signal.SIGINT, signal.SIGHUP, marks=pytest.mark.long),
+        pytest.param(signal.SIGHUP, signal.SIGTERM, marks=pytest.mark.long),
+    ],
+)
+def test_asked_to_stop_it_leaves_no_process(serving: Serving, when_it_runs: int, while_it_starts: int) -> None:
+    assert len(serving.processes()) == 4
+    _assert_that_it_stops(serving, when_it_runs)
+
+    serving.launch()
+    wait_until(lambda: any("gunicorn" in line for line in serving.processes().values()), "gunicorn to be started")
+    _assert_that_it_stops(serving, while_it_starts)
