@@ -8,15 +8,13 @@ else that was written in between, or a setting that a test has changed, and it i
 import copy
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from django.conf import UserSettingsHolder, settings
-from pymongo import IndexModel
 
-from orgportal import database
-from tests.emptying import UNKNOWN, Traces
+from tests.emptying import UNKNOWN, Content, Traces
 
 Result = TypeVar("Result")
 # Tests look at how long ago something was. Those with the same beginning come one after the other.
@@ -24,18 +22,10 @@ GOOD_FOR_SECONDS = 8.0
 EMPTIED = "emptied"
 
 
-@dataclass(frozen=True)
-class _Written:
-    """A collection as it was left: its documents, and the indexes of one that was made."""
-
-    documents: list[dict[str, Any]]
-    indexes: list[IndexModel]
-
-
 @dataclass(frozen=True, eq=False)
 class _Memory:
     result: Any
-    collections: dict[str, _Written]
+    contents: dict[str, Content]
     made_at: float
 
 
@@ -47,7 +37,7 @@ class Memories:
         self._met: set[tuple[object, object]] = set()
         self._made: dict[tuple[object, object], _Memory] = {}
         self._moment: object = EMPTIED
-        self._before: set[str] = set()
+        self._times_emptied = 0
         self._seen = UNKNOWN
 
     def recall(self, key: object, make: Callable[[], Result]) -> Result:
@@ -55,56 +45,33 @@ class Memories:
         if not self._is_known():
             return make()
         step = (self._moment, key)
-        known = self._traces.changes_since_emptied()
         memory = self._made.get(step)
         if memory is not None and time.monotonic() - memory.made_at < GOOD_FOR_SECONDS:
-            self._put_back(memory)
+            self._traces.put(memory.contents)
             result: Result = copy.deepcopy(memory.result)
         else:
+            # What it may recall itself is part of it.
+            before, self._seen = self._seen, UNKNOWN
             result = make()
             memory = None
-            if step in self._met:
-                memory = self._made[step] = self._learned(result, self._traces.changed_after(known))
+            if step in self._met and self._traces.changes_since_emptied() != UNKNOWN:
+                contents = self._traces.learn(self._traces.changed_after(before))
+                memory = self._made[step] = _Memory(copy.deepcopy(result), contents, time.monotonic())
             self._met.add(step)
         # What comes next is the same again only if it comes after the same documents.
         self._moment = memory or object()
-        self._before |= self._traces.changed_after(known)
         self._seen = self._traces.changes_since_emptied()
         return result
 
     def _is_known(self) -> bool:
         """Whether all that is in the database was done here, with the settings that all tests have."""
-        changes = self._traces.changes_since_emptied()
-        if changes == 0:
-            self._moment, self._before = EMPTIED, set()
-        elif changes == UNKNOWN or changes != self._seen:
+        if self._times_emptied != self._traces.times_emptied:
+            self._times_emptied, self._moment, self._seen = self._traces.times_emptied, EMPTIED, 0
+        if self._traces.changes_since_emptied() != self._seen or self._seen == UNKNOWN:
             return False
         # What threads write at once cannot be told apart.
         alone = threading.current_thread() is threading.main_thread()
         return alone and not isinstance(settings._wrapped, UserSettingsHolder)
-
-    def _learned(self, result: object, names: Iterable[str]) -> _Memory:
-        return _Memory(copy.deepcopy(result), {name: self._look_at(name) for name in names}, time.monotonic())
-
-    def _look_at(self, name: str) -> _Written:
-        collection = database.master()[name]
-        indexes = _indexes_of(name) if name.startswith("org_") else []
-        return _Written(list(collection.find()), indexes)
-
-    def _put_back(self, memory: _Memory) -> None:
-        for name, written in memory.collections.items():
-            collection = database.master()[name]
-            if written.indexes and name not in self._before:
-                collection.create_indexes(written.indexes)
-            if name in self._before:
-                collection.delete_many({})
-            if written.documents:
-                collection.insert_many(copy.deepcopy(written.documents))
-
-
-def _indexes_of(name: str) -> list[IndexModel]:
-    found = database.master()[name].index_information().items()
-    return [IndexModel(list(index["key"]), name=title) for title, index in found if title != "_id_"]
 
 
 _memories: Memories | None = None
