@@ -1,6 +1,5 @@
 """`manage.py worker`: works from the start, outlives the database, ends when asked."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from tests.portals import ROOT, clean_environment
-from tests.processes import is_alive
 from tests.servers import DatabaseServer
 from tests.waiting import wait_until
 
@@ -36,6 +34,15 @@ class Worker:
     def log(self) -> str:
         return self._log.read_text(encoding="utf-8")
 
+    @property
+    def runs(self) -> bool:
+        return self.process.poll() is None
+
+    def outages(self) -> int:
+        """How often the reconciler found the database away; the other duties notice on their own."""
+        lines = self.log.splitlines()
+        return sum('"event": "database_unavailable"' in line and '"duty": "reconcile"' in line for line in lines)
+
     def stop(self) -> None:
         self.process.kill()
         self.process.wait()
@@ -55,57 +62,50 @@ def worker(tmp_path: Path, database: DatabaseServer) -> Iterator[Worker]:
 
 def _set_count(database: DatabaseServer, count: int) -> None:
     with database.client() as client:
-        client["orgportal"]["clusters"].update_one({"_id": "master"}, {"$set": {"organizations": count}}, upsert=True)
+        client["orgportal"]["clusters"].update_one({"_id": "master"}, {"$set": {"organizations": count}})
 
 
-def _count(database: DatabaseServer) -> int | None:
+def _wait_until_counted(database: DatabaseServer) -> None:
     with database.client() as client:
-        row = client["orgportal"]["clusters"].find_one({"_id": "master"})
-    return row["organizations"] if row else None
+        clusters = client["orgportal"]["clusters"]
+        wait_until(lambda: clusters.find_one({"_id": "master", "organizations": 0}), "the organizations to be counted")
 
 
-def test_it_reconciles_at_its_start(worker: Worker, database: DatabaseServer) -> None:
-    wait_until(lambda: _count(database) == 0, "the organizations to be counted")
+# A signal does the same whether the database is there or away: each is sent in one case, and in both by the long ones.
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
+def test_it_reconciles_at_its_start_survives_an_error_and_ends_when_asked(
+    worker: Worker, database: DatabaseServer, number: int
+) -> None:
+    _wait_until_counted(database)
     assert "worker_started" in worker.log
 
-
-def test_it_outlives_the_database_and_then_reconciles_everything(worker: Worker, database: DatabaseServer) -> None:
-    wait_until(lambda: _count(database) == 0, "the organizations to be counted")
-    _set_count(database, 99)
-
-    database.kill()
-    wait_until(lambda: "database_unavailable" in worker.log, "the outage to be logged")
-    assert worker.process.poll() is None
-    database.start()
-
-    wait_until(lambda: _count(database) == 0, "the organizations to be counted again")
-    assert "Traceback" not in worker.log
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_when_asked(worker: Worker, number: int) -> None:
-    wait_until(lambda: "worker_started" in worker.log, "the worker to start")
+    with database.client() as client:
+        client["orgportal"]["organizations"].insert_one({"_id": "not an organization", "due_at": LONG_AGO})
+    wait_until(lambda: "duty_failed" in worker.log, "the failure to be logged")
+    assert worker.runs
 
     worker.process.send_signal(number)
-
     assert worker.process.wait(30) == 0
     assert "worker_stopped" in worker.log
 
 
-def test_it_ends_when_asked_while_the_database_is_away(worker: Worker, database: DatabaseServer) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
+def test_it_outlives_the_database_reconciles_everything_and_ends_when_asked_while_it_is_away(
+    worker: Worker, database: DatabaseServer, number: int
+) -> None:
+    _wait_until_counted(database)
+    _set_count(database, 99)
+
     database.kill()
-    wait_until(lambda: "database_unavailable" in worker.log, "the outage to be logged")
+    wait_until(worker.outages, "the outage to be logged")
+    assert worker.runs
+    database.start()
 
-    worker.process.send_signal(signal.SIGTERM)
+    _wait_until_counted(database)
+    assert "Traceback" not in worker.log
 
-    assert worker.process.wait(30) == 0
-
-
-def test_an_error_of_its_work_does_not_end_it(worker: Worker, database: DatabaseServer) -> None:
-    with database.client() as client:
-        client["orgportal"]["organizations"].insert_one({"_id": "not an organization", "due_at": LONG_AGO})
-
-    wait_until(lambda: "Traceback" in worker.log or "failed" in worker.log, "the failure to be logged")
-    assert is_alive(worker.process.pid)
-    os.kill(worker.process.pid, signal.SIGTERM)
+    before = worker.outages()
+    database.kill()
+    wait_until(lambda: worker.outages() > before, "the next outage to be logged")
+    worker.process.send_signal(number)
     assert worker.process.wait(30) == 0
