@@ -11,6 +11,7 @@ from accounts import audit
 from accounts.audit import entries, keys
 from orgportal import database
 from tests.accounts.audit.chains import a_chain, broken, stored
+from tests.remembered import recall
 
 LENGTH = 8
 Manipulation = Callable[[ObjectId], Any]
@@ -241,7 +242,7 @@ def test_a_chain_that_nobody_touched_is_whole() -> None:
 
 @pytest.mark.parametrize("name", MANIPULATIONS)
 def test_each_manipulation_is_found(name: str) -> None:
-    chain = a_chain(LENGTH)
+    chain = recall(("a chain", LENGTH), lambda: a_chain(LENGTH))
     MANIPULATIONS[name](chain)
 
     found = broken()

@@ -9,6 +9,7 @@ import pytest
 from accounts.factors import service, totp
 from accounts.principal import Principal
 from accounts.tokens import now
+from tests.remembered import recall
 
 
 @dataclass
@@ -55,7 +56,12 @@ def a_clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def switched_on(principal: Principal, clock: Clock) -> Factor:
     """Switch the account's second factor on, and go on to a step whose code has not been used."""
-    app = App(service.begin(principal=principal).secret, clock)
-    codes = service.confirm(principal=principal, otp=app.code())
+
+    def switch_on() -> tuple[str, list[str]]:
+        secret = service.begin(principal=principal).secret
+        return secret, service.confirm(principal=principal, otp=App(secret, clock).code())
+
+    # The code of a step is used up by it.
+    secret, codes = recall(("a second factor", principal.account_id, totp.step_of(clock())), switch_on)
     clock.on(steps=1)
-    return Factor(app, codes, clock)
+    return Factor(App(secret, clock), codes, clock)

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from http.cookies import SimpleCookie
 
 import pytest
 from django.conf import settings
@@ -12,6 +13,7 @@ from accounts.factors import totp
 from accounts.tokens import now
 from orgportal import database
 from tests.accounts.factors.apps import App, Clock
+from tests.remembered import recall
 from tests.visitors import PASSWORD, field_error, signed_up, text_of, value_of
 
 EMAIL = "alice@example.com"
@@ -27,15 +29,21 @@ def forget_the_password(client: Client) -> None:
 
 def set_up(client: Client, clock: Clock) -> tuple[App, list[str]]:
     """Switch the second factor on as a person does; the app, and the recovery codes that were shown."""
-    assert client.post("/account/security/begin")["Location"] == "/account/security/setup"
-    page = client.get("/account/security/setup")
-    found = KEY.search(page.content.decode())
-    assert found
-    app = App(found[1].replace(" ", ""), clock)
-    shown = client.post("/account/security/setup", {"otp": app.code()})
-    assert shown.status_code == 200, text_of(shown)
+
+    def by_pages() -> tuple[str, list[str], SimpleCookie]:
+        assert client.post("/account/security/begin")["Location"] == "/account/security/setup"
+        page = client.get("/account/security/setup")
+        found = KEY.search(page.content.decode())
+        assert found
+        secret = found[1].replace(" ", "")
+        shown = client.post("/account/security/setup", {"otp": App(secret, clock).code()})
+        assert shown.status_code == 200, text_of(shown)
+        return secret, CODES.findall(shown.content.decode()), client.cookies
+
+    # The code of a step is used up by it.
+    secret, codes, client.cookies = recall(("a second factor by pages", totp.step_of(clock())), by_pages)
     clock.on(steps=1)
-    return app, CODES.findall(shown.content.decode())
+    return App(secret, clock), codes
 
 
 def with_password(client: Client, **more: str) -> str:

@@ -4,7 +4,8 @@ import pytest
 
 from tests.accounts.factors.apps import Clock, a_clock
 from tests.accounts.passkeys.adding import added
-from tests.accounts.passkeys.authenticator import Authenticator
+from tests.accounts.passkeys.authenticator import Authenticator, Held
+from tests.remembered import recall
 from tests.scripts import Script, log_in, sign_up
 
 EMAIL = "owner@acme.example"
@@ -26,7 +27,12 @@ def device() -> Authenticator:
 @pytest.fixture
 def owner(script: Script, device: Authenticator) -> Script:
     """Acme's owner, whose only second factor is a passkey in `device`."""
-    added(script, device)
+
+    def with_passkey() -> list[Held]:
+        added(script, device)
+        return device.held
+
+    device.held = recall(("a passkey of acme's owner",), with_passkey)
     return script
 
 

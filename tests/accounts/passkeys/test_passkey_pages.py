@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from http.cookies import SimpleCookie
 
 import pytest
 from django.conf import settings as portal
@@ -14,9 +15,10 @@ from orgportal import database
 from tests.accounts.factors.apps import App, Clock
 from tests.accounts.factors.test_second_factor_pages import CODES, KEY, forget_the_password, with_password
 from tests.accounts.passkeys.adding import AUTH, PASSKEYS
-from tests.accounts.passkeys.authenticator import HONEST, Authenticator, Json, Lies, lying
+from tests.accounts.passkeys.authenticator import HONEST, Authenticator, Held, Json, Lies, lying
 from tests.accounts.passkeys.showing import options_alone, options_at_code
 from tests.answers import Answer
+from tests.remembered import recall
 from tests.visitors import signed_up, text_of
 
 NEW = "/account/security/passkeys/new"
@@ -32,7 +34,12 @@ def device() -> Authenticator:
 def browser(device: Authenticator) -> Client:
     """Alice's browser; her passkey is in `device`."""
     client = signed_up()
-    assert CODES.findall(add(client, device).content.decode())
+
+    def with_passkey() -> tuple[SimpleCookie, list[Held]]:
+        assert CODES.findall(add(client, device).content.decode())
+        return client.cookies, device.held
+
+    client.cookies, device.held = recall(("alice's passkey by pages",), with_passkey)
     return client
 
 
