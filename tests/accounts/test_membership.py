@@ -217,9 +217,8 @@ def test_ownership_is_handed_over_with_the_password(cast: Cast) -> None:
 
 def test_guesses_at_the_password_are_counted_when_ownership_is_handed_over(cast: Cast) -> None:
     alice, wanted = cast.script("alice"), {"account_id": str(cast.ids["edith"]), "password": "not mine at all"}
-    answers = [alice.post("/api/v1/orgs/acme/transfer", wanted).status_code for _ in range(30)]
-    assert answers[0] == 422
-    assert answers[-1] == 429
+    answers = [alice.post("/api/v1/orgs/acme/transfer", wanted).status_code for _ in range(11)]
+    assert answers == [422] * 10 + [429]
     right = {**wanted, "password": PASSWORD}
     assert alice.post("/api/v1/orgs/acme/transfer", right).status_code == 429
     assert cast.role_of("edith") == "editor"

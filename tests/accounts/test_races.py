@@ -24,6 +24,7 @@ from tests.accounts.cast import (
     stored_sessions,
     tokens_of,
 )
+from tests.effort import effort
 
 ALICE = "alice@example.org"
 Outcome = TypeVar("Outcome")
@@ -57,7 +58,7 @@ def at_once(*calls: Callable[[], Outcome]) -> list[Outcome | PortalError]:
         return [future.result() for future in [threads.submit(run, call) for call in calls]]
 
 
-@pytest.mark.parametrize("round_", range(10))
+@pytest.mark.parametrize("round_", range(effort(short=4, full=10)))
 def test_of_two_password_changes_one_counts(acme: ObjectId, round_: int) -> None:
     first, second = somebody(a_session(ALICE)), somebody(a_session(ALICE))
     others = "other words for the same door"
@@ -73,7 +74,7 @@ def test_of_two_password_changes_one_counts(acme: ObjectId, round_: int) -> None
     assert service.log_in(email=ALICE, password=password).generation == 1
 
 
-@pytest.mark.parametrize("round_", range(10))
+@pytest.mark.parametrize("round_", range(effort(short=4, full=10)))
 def test_no_login_with_the_old_password_outlives_its_change(acme: ObjectId, round_: int) -> None:
     principal = somebody(a_session(ALICE))
 
@@ -90,7 +91,7 @@ def test_no_login_with_the_old_password_outlives_its_change(acme: ObjectId, roun
     assert [row["generation"] for row in stored_sessions()] == [1]
 
 
-@pytest.mark.parametrize("round_", range(10))
+@pytest.mark.parametrize("round_", range(effort(short=4, full=10)))
 def test_no_login_outlives_the_organization(acme: ObjectId, round_: int) -> None:
     def delete() -> str:
         change_organization(acme, status="deleting")
@@ -108,7 +109,7 @@ def test_no_login_outlives_the_organization(acme: ObjectId, round_: int) -> None
     assert stored_sessions() == []
 
 
-@pytest.mark.parametrize("round_", range(5))
+@pytest.mark.parametrize("round_", range(effort(short=3, full=5)))
 def test_one_session_can_choose_once(round_: int) -> None:
     an_account(ALICE, an_organization("acme"), an_organization("umbrella"))
     principal = somebody(a_session(ALICE))
@@ -122,7 +123,7 @@ def test_one_session_can_choose_once(round_: int) -> None:
     assert len(stored_sessions()) == 1
 
 
-@pytest.mark.parametrize("round_", range(5))
+@pytest.mark.parametrize("round_", range(effort(short=3, full=5)))
 def test_logging_out_while_the_session_is_in_use_ends_it(acme: ObjectId, round_: int) -> None:
     cookie = a_session(ALICE)
     principal = somebody(cookie)

@@ -14,6 +14,7 @@ from accounts.audit import entries, reading
 from accounts.audit.chain import append
 from accounts.roles import Role
 from orgportal import database
+from tests.effort import effort
 from tests.remembered import recall
 from tests.scripts import Script, body_of, log_in, member, problem_of, sign_up, wrong_paths
 
@@ -69,18 +70,23 @@ def test_only_admins_see_it(owner: Script) -> None:
     assert problem_of(Script().get("/api/v1/orgs/acme/audit/export"))[0] == 401
 
 
+ENTRIES = effort(short=50, full=130)
+WINDOW = effort(short=8, full=20)
+
+
 @pytest.fixture
 def many(owner: Script, monkeypatch: pytest.MonkeyPatch) -> Script:
-    """130 entries, an hour apart, the last of them now; windows so small that pages need several."""
-    monkeypatch.setattr(reading, "WINDOW", 20)
-    recall(("128 entries",), append_128)
+    """`ENTRIES` entries, an hour apart, the last of them now; windows so small that pages need several."""
+    monkeypatch.setattr(reading, "WINDOW", WINDOW)
+    recall(("all but two entries",), append_all)
     return owner
 
 
-def append_128() -> None:
+def append_all() -> None:
+    """All but the two of signing up and logging in."""
     moment, chain = entries.instant(), org_id()
-    for number in range(128):
-        at = moment - timedelta(hours=128 - number)
+    for number in range(ENTRIES - 2):
+        at = moment - timedelta(hours=ENTRIES - 2 - number)
         action = "member.removed" if number % 16 == 0 else "organization.changed"
         actor = audit.account(ObjectId(), f"a{number % 4}@acme.example", "session")
         draft = entries.Draft(action, "done", actor, f"account:{number:03}", {"number": number}, at=at)
@@ -102,7 +108,7 @@ def walked(caller: Script, query: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("limit", [1, 7, 50])
 def test_pages_miss_nothing_and_repeat_nothing(many: Script, limit: int) -> None:
-    assert [one["seq"] for one in walked(many, f"limit={limit}")] == list(range(130, 0, -1))
+    assert [one["seq"] for one in walked(many, f"limit={limit}")] == list(range(ENTRIES, 0, -1))
 
 
 @pytest.mark.parametrize(
@@ -124,17 +130,17 @@ def test_filters_find_what_fits_and_nothing_else(many: Script, query: str, fits:
 
 def test_a_range_of_time_is_found_by_halving_and_not_by_reading(many: Script) -> None:
     everything = walked(many, "limit=500")
-    since, before = everything[90]["at"], everything[60]["at"]
+    since, before = everything[ENTRIES * 9 // 13]["at"], everything[ENTRIES * 6 // 13]["at"]
     query = f"since={since}&before={before}".replace("+", "%2B")
     found = [one["seq"] for one in walked(many, query)]
     assert found == [one["seq"] for one in everything if since <= one["at"] < before]
-    assert len(found) > 20
+    assert len(found) > ENTRIES // 6
 
 
 def test_a_filter_that_matches_little_ends_and_says_where_to_go_on(
     many: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "LOOKED_AT", 40)
+    monkeypatch.setattr(reading, "LOOKED_AT", 2 * WINDOW)
     first = body_of(many.get("/api/v1/orgs/acme/audit?action=organization.created"))
     assert first["items"] == []
     assert first["next_cursor"] is not None

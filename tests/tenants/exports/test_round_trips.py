@@ -16,7 +16,7 @@ from tests.effort import effort
 from tests.tenants.imports.files import Shop, a_shop
 from tests.tenants.records.strategies import DATA
 
-ROUNDS = effort(short=8, full=300)
+ROUNDS = effort(short=5, full=300)
 RECORDS = st.lists(DATA, min_size=1, max_size=effort(short=12, full=40))
 TEXTS = st.one_of(
     st.text(max_size=20),

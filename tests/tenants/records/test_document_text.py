@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from orgportal.errors import InputError, PortalError
 from tenants.records import editor
 from tenants.records.document_text import excerpt, place_of, places, text_of
+from tests.effort import effort
 
 DATA: dict[str, Any] = {
     "name": "Ada",
@@ -45,7 +46,7 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=effort(short=50, full=80), deadline=None)
 @given(st.dictionaries(st.sampled_from(["a", "b c", 'd"', "e\n"]), VALUES))
 def test_whatever_a_record_holds_reads_back_from_its_text(data: dict[str, Any]) -> None:
     assert bson.encode(editor.read(text_of(data))) == bson.encode(data)

@@ -14,9 +14,11 @@ from tenants.bound import TenantCollection
 from tenants.records.documents import new_row
 from tenants.records.filters import MAX_TEXT, parse_filter, query_of
 from tenants.records.values import to_canonical
+from tests.effort import effort
+from tests.tenants.owners import access_of
 from tests.tenants.records.reference import matches
 from tests.tenants.records.strategies import DOCUMENTS, FEW, FIELDS, MIXED, PATHS
-from tests.wire.people import access_of, sign_up
+from tests.wire.people import sign_up
 
 Filter = dict[str, Any]
 
@@ -94,7 +96,7 @@ def compared(count: int) -> Callable[[TenantCollection], None]:
 
 
 def test_a_filter_finds_what_the_reference_finds(records: TenantCollection) -> None:
-    compared(150)(records=records)  # type: ignore[call-arg]
+    compared(effort(short=75, full=150))(records=records)  # type: ignore[call-arg]
 
 
 @pytest.mark.long

@@ -19,6 +19,7 @@ from tenants.records.grid import (
     read_state,
     split_paths,
 )
+from tests.effort import effort
 
 
 def state_of(query: str) -> GridState:
@@ -53,7 +54,7 @@ STATES = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=effort(short=60, full=120), deadline=None)
 @given(STATES)
 def test_the_address_says_all_of_the_state(state: GridState) -> None:
     assert state_of(state.query) == state

@@ -1,6 +1,8 @@
 """Paging over records of any types equals one full sort, also while records come and go between the pages."""
 
 import itertools
+import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,22 +17,25 @@ from tenants.access import Access
 from tenants.documents import now
 from tenants.records import listing, marks, windows
 from tenants.records.listing import count_records, list_records
+from tests.effort import effort
+from tests.tenants.owners import access_of
 from tests.tenants.records.reference import sort_key
 from tests.tenants.records.strategies import DOCUMENTS, PATHS
-from tests.wire.people import access_of, sign_up
+from tests.wire.people import sign_up
 
 EMAIL = "owner@paging.example"
 SORTS = st.lists(st.tuples(PATHS, st.booleans()), min_size=1, max_size=3, unique_by=lambda key: key[0])
 
 
 @pytest.fixture(scope="module")
-def signed_up(database_indexes: None) -> None:
+def signed_up(database_indexes: None) -> Access:
     sign_up("Paging", email=EMAIL)
+    return access_of(EMAIL)
 
 
 @pytest.fixture
-def paging(signed_up: None) -> Access:
-    access = access_of(EMAIL)
+def paging(signed_up: Access) -> Access:
+    access = replace(signed_up, read_at=time.monotonic())
     manager.bind(access).delete_many({})
     database.collection(marks.COLLECTION).delete_many({})
     return access
@@ -96,7 +101,7 @@ def run_sorted(paging: Access, count: int) -> None:
 
 
 def test_pages_sorted_by_fields_equal_one_full_sort(paging: Access) -> None:
-    run_sorted(paging, 25)
+    run_sorted(paging, effort(short=15, full=25))
 
 
 @pytest.mark.long

@@ -13,9 +13,11 @@ from tenants import manager
 from tenants.records import bulk, listing, store, values
 from tenants.records.documents import Record
 from tenants.records.lines import canonical_line
+from tests.effort import effort
+from tests.tenants.owners import access_of
 from tests.tenants.records.reference import matches
 from tests.tenants.records.strategies import DATA, DOCUMENTS, FEW, FIELDS
-from tests.wire.people import access_of, sign_up
+from tests.wire.people import sign_up
 
 EMAIL = "owner@stateful.example"
 IDS = st.sampled_from([*"abcde", "f.1", "~:@", "0" * 24])
@@ -162,7 +164,7 @@ def run(runs: int, steps: int) -> None:
 
 
 def test_operations_do_what_the_model_does() -> None:
-    run(8, 25)
+    run(effort(short=5, full=8), 25)
 
 
 @pytest.mark.long

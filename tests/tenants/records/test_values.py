@@ -12,6 +12,7 @@ from orgportal import strict_json
 from orgportal.errors import PortalError
 from tenants.records import values
 from tenants.records.lines import canonical_line, relaxed_line
+from tests.effort import effort
 from tests.tenants.records.strategies import ANYTHING, DATA
 
 OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
@@ -41,7 +42,7 @@ def nested(levels: int, *, array: bool = False) -> Any:
     return value
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=effort(short=80, full=150), deadline=None)
 @given(data=DATA)
 def test_what_is_accepted_reads_back_equal(data: dict[str, Any]) -> None:
     stored = values.data_from_ejson(data)
@@ -55,7 +56,7 @@ def test_what_is_accepted_reads_back_equal(data: dict[str, Any]) -> None:
     values.check_data(back)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=effort(short=100, full=200), deadline=None)
 @given(data=ANYTHING)
 def test_anything_else_is_refused_with_a_path(data: Any) -> None:
     stored, refused = outcome_of(data)
