@@ -1,12 +1,14 @@
 """The pages of an organization's life, as a browser without JavaScript gets them."""
 
 import re
+from http.cookies import SimpleCookie
 
 import pytest
 from django.conf import settings
 from django.test import Client
 
 from orgportal import database
+from tests.remembered import recall
 from tests.visitors import PASSWORD, field_error, sign_up_form, signed_up, text_of, value_of
 
 pytestmark = pytest.mark.usefixtures("clean_database")
@@ -192,7 +194,12 @@ def test_the_name_of_a_further_organization_can_be_checked_first() -> None:
 def two() -> Client:
     """Alice with two organizations, working in the second."""
     client = signed_up("Acme Coffee")
-    client.post("/new", {"organization_name": "Bean Works"})
+
+    def with_second() -> SimpleCookie:
+        assert client.post("/new", {"organization_name": "Bean Works"}).status_code == 302
+        return client.cookies
+
+    client.cookies = recall(("a second organization by page",), with_second)
     return client
 
 
