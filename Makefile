@@ -38,7 +38,7 @@ lint: install-dev ## style, formatting, and which layer may import which
 
 .PHONY: types
 types: install-dev ## static types, strictly
-	DATA_DIR=.mypy_cache/settings $(BIN)/mypy
+	DATA_DIR=.mypy_cache/settings $(BIN)/mypy --num-workers 2
 
 .PHONY: check
 check: install ## Django's system checks with the present settings
