@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,30 @@ def provisioned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory, provisioned: Path) -> Iterator[EmbeddedDatabase]:
+    """One server for the tests of this module."""
+    folder = tmp_path_factory.mktemp("started") / "data"
+    shutil.copytree(provisioned, folder)
+    running = EmbeddedDatabase(folder)
+    running.start()
+    yield running
+    running.stop()
+
+
 @pytest.fixture
-def data_dir(tmp_path: Path, settings: Settings) -> Path:
-    """A data folder of a portal that uses the embedded database."""
+def server(started: EmbeddedDatabase, settings: Settings) -> EmbeddedDatabase:
+    """A running one, of the portal that the settings tell of. Tests may hurt or end it."""
+    settings.MONGODB_URI = ""
+    settings.DATA_DIR = started.data_dir
+    if started.pid is None:
+        started.start()
+    return started
+
+
+@pytest.fixture
+def new_data_dir(tmp_path: Path, settings: Settings) -> Path:
+    """The data folder of a portal that uses the embedded database and was never started."""
     settings.MONGODB_URI = ""
     settings.DATA_DIR = tmp_path / "data"
     settings.DATA_DIR.mkdir()
@@ -50,13 +72,10 @@ def data_dir(tmp_path: Path, settings: Settings) -> Path:
 
 
 @pytest.fixture
-def server(data_dir: Path, provisioned: Path) -> Iterator[EmbeddedDatabase]:
-    """A running one."""
-    shutil.copytree(provisioned, data_dir, dirs_exist_ok=True)
-    running = EmbeddedDatabase(data_dir)
-    running.start()
-    yield running
-    running.stop()
+def data_dir(new_data_dir: Path, provisioned: Path) -> Path:
+    """The data folder of a portal that was started before."""
+    shutil.copytree(provisioned, new_data_dir, dirs_exist_ok=True)
+    return new_data_dir
 
 
 def _connect(uri: str) -> "MongoClient[dict[str, Any]]":
@@ -76,91 +95,89 @@ def test_without_the_password_nothing_is_told(server: EmbeddedDatabase) -> None:
                 attempt()
 
 
-def test_how_to_reach_it_is_known_to_its_owner_alone(server: EmbeddedDatabase, data_dir: Path) -> None:
+def test_how_to_reach_it_is_known_to_its_owner_alone(server: EmbeddedDatabase) -> None:
     assert embedded.running_uri() == server.uri
     for name in ["database.json", "database_password"]:
-        assert stat.S_IMODE((data_dir / name).stat().st_mode) == 0o600
-    note = json.loads((data_dir / "database.json").read_text(encoding="utf-8"))
+        assert stat.S_IMODE((server.data_dir / name).stat().st_mode) == 0o600
+    note = json.loads((server.data_dir / "database.json").read_text(encoding="utf-8"))
     assert note["pid"] == server.pid
 
 
-def test_the_password_is_on_no_command_line(server: EmbeddedDatabase, data_dir: Path) -> None:
-    password = (data_dir / "database_password").read_text(encoding="utf-8")
+def test_the_password_is_on_no_command_line(server: EmbeddedDatabase) -> None:
+    password = (server.data_dir / "database_password").read_text(encoding="utf-8")
     assert server.pid is not None
 
     assert password.encode() not in Path(f"/proc/{server.pid}/cmdline").read_bytes()
 
 
-def test_data_survive_a_stop_and_a_kill(server: EmbeddedDatabase, data_dir: Path) -> None:
-    for number, end in enumerate([server.stop, server.kill]):
-        with _connect(server.uri) as client:
-            client["orgportal"]["kept"].insert_one({"_id": number})
-        end()
-        server.start()
-    with _connect(server.uri) as client:
-        assert client["orgportal"]["kept"].count_documents({}) == 2
-
-
-def test_stopped_it_is_not_running(server: EmbeddedDatabase, data_dir: Path) -> None:
+def test_stopped_it_is_not_running_and_data_survive_a_stop_and_a_kill(server: EmbeddedDatabase) -> None:
     pid = server.pid
     assert pid is not None
+    with _connect(server.uri) as client:
+        client["orgportal"]["ends"].insert_one({"_id": "before a stop"})
 
     server.stop()
 
     assert server.pid is None
     assert not is_alive(pid)
-    with pytest.raises(NotRunning, match=str(data_dir)):
+    with pytest.raises(NotRunning, match=str(server.data_dir)):
         embedded.running_uri()
+    server.start()
+    with _connect(server.uri) as client:
+        client["orgportal"]["ends"].insert_one({"_id": "before a kill"})
+
+    server.kill()
+
+    server.start()
+    with _connect(server.uri) as client:
+        assert set(client["orgportal"]["ends"].distinct("_id")) == {"before a stop", "before a kill"}
 
 
-def test_what_a_killed_owner_left_is_not_taken_for_a_running_one(data_dir: Path) -> None:
+def test_what_a_killed_owner_left_is_not_taken_for_a_running_one(new_data_dir: Path) -> None:
     note = {"uri": "mongodb://127.0.0.1:1/", "port": 1, "pid": 1}
-    (data_dir / "database.json").write_text(json.dumps(note), encoding="utf-8")
+    (new_data_dir / "database.json").write_text(json.dumps(note), encoding="utf-8")
 
     with pytest.raises(NotRunning):
         embedded.running_uri()
 
 
-def test_a_first_start_that_broke_off_is_made_anew(data_dir: Path) -> None:
-    (data_dir / "database.new").mkdir()
-    (data_dir / "database.new" / "WiredTiger").write_text("half written", encoding="ascii")
-    server = EmbeddedDatabase(data_dir)
+def test_a_first_start_that_broke_off_is_made_anew(new_data_dir: Path) -> None:
+    (new_data_dir / "database.new").mkdir()
+    (new_data_dir / "database.new" / "WiredTiger").write_text("half written", encoding="ascii")
+    server = EmbeddedDatabase(new_data_dir)
 
     server.start()
 
     assert server.answers()
     server.stop()
-    assert not (data_dir / "database.new").exists()
+    assert not (new_data_dir / "database.new").exists()
 
 
-def test_a_password_that_does_not_fit_is_named(server: EmbeddedDatabase, data_dir: Path) -> None:
-    server.stop()
+def test_a_password_that_does_not_fit_is_named(data_dir: Path) -> None:
     (data_dir / "database_password").write_text("another", encoding="ascii")
-    other = EmbeddedDatabase(data_dir)
+    server = EmbeddedDatabase(data_dir)
 
     with pytest.raises(CannotStart, match="database_password is not the password of"):
-        other.start()
-    other.stop()
-
-
-def test_a_damaged_folder_is_named_with_its_log(server: EmbeddedDatabase, data_dir: Path) -> None:
+        server.start()
     server.stop()
+
+
+def test_a_damaged_folder_is_named_with_its_log(data_dir: Path) -> None:
     for file in (data_dir / "database").iterdir():
         file.write_bytes(b"damaged")
 
     with pytest.raises(CannotStart, match=r"ended at its start; its log is .*database\.log"):
-        server.start()
+        EmbeddedDatabase(data_dir).start()
 
 
-def test_a_large_log_is_put_aside_at_the_next_start(server: EmbeddedDatabase, data_dir: Path) -> None:
+def test_a_large_log_is_put_aside_at_the_next_start(server: EmbeddedDatabase) -> None:
     server.stop()
-    log = data_dir / "database.log"
-    log.write_bytes(b"x" * (embedded.LOG_BYTES + 1))
+    server.log.write_bytes(b"x" * (embedded.LOG_BYTES + 1))
 
     server.start()
 
-    assert log.stat().st_size < embedded.LOG_BYTES
-    assert (data_dir / "database.log.1").stat().st_size == embedded.LOG_BYTES + 1
+    assert server.log.stat().st_size < embedded.LOG_BYTES
+    assert (server.data_dir / "database.log.1").stat().st_size == embedded.LOG_BYTES + 1
 
 
 def test_commands_start_one_for_themselves_and_end_it(data_dir: Path) -> None:
@@ -179,31 +196,54 @@ def test_commands_end_theirs_also_when_they_fail(data_dir: Path) -> None:
         embedded.running_uri()
 
 
-def test_commands_use_that_of_a_running_portal(server: EmbeddedDatabase, data_dir: Path) -> None:
-    with owning(data_dir, "http://127.0.0.1:8000", lasts=True), embedded.available():
+def test_commands_use_that_of_a_running_portal(server: EmbeddedDatabase) -> None:
+    with owning(server.data_dir, "http://127.0.0.1:8000", lasts=True), embedded.available():
         assert embedded.running_uri() == server.uri
     assert server.answers()
 
 
-def test_commands_leave_a_given_mongodb_alone(data_dir: Path, settings: Settings) -> None:
+def test_commands_leave_a_given_mongodb_alone(new_data_dir: Path, settings: Settings) -> None:
     settings.MONGODB_URI = "mongodb://db.example"
 
     with embedded.available():
-        assert list(data_dir.iterdir()) == []
+        assert list(new_data_dir.iterdir()) == []
 
 
-def test_two_commands_at_once_take_turns(tmp_path: Path) -> None:
-    environment = clean_environment() | {"DATA_DIR": str(tmp_path / "data"), "ORGPORTAL_ENV": "local"}
+def _ensuring_indexes(data_dir: Path) -> "subprocess.Popen[bytes]":
+    environment = clean_environment() | {"DATA_DIR": str(data_dir), "ORGPORTAL_ENV": "local"}
     command = [sys.executable, "manage.py", "ensure_indexes"]
-    both = [
-        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        for _ in range(2)
-    ]
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def _has_open(process: "subprocess.Popen[bytes]", file: Path) -> bool:
+    # What it has open changes while one looks.
+    with suppress(FileNotFoundError):
+        return any(each.readlink() == file for each in Path(f"/proc/{process.pid}/fd").iterdir())
+    return False
+
+
+def _assert_that_it_succeeds(process: "subprocess.Popen[bytes]") -> None:
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output.decode()
+    assert b"indexes are in place" in output
+
+
+def test_a_command_waits_for_another_one_to_end_and_then_starts_its_own(data_dir: Path) -> None:
+    with embedded.available():
+        other = _ensuring_indexes(data_dir)
+        wait_until(lambda: _has_open(other, data_dir / "owner.lock"), "the other command to ask for the folder")
+        with _connect(embedded.running_uri()) as client:
+            assert client["orgportal"].list_collection_names() == []
+
+    _assert_that_it_succeeds(other)
+
+
+@pytest.mark.long
+def test_two_commands_at_once_take_turns_on_a_new_folder(tmp_path: Path) -> None:
+    both = [_ensuring_indexes(tmp_path / "data") for _ in range(2)]
 
     for process in both:
-        output, _ = process.communicate(timeout=120)
-        assert process.returncode == 0, output.decode()
-        assert b"indexes are in place" in output
+        _assert_that_it_succeeds(process)
 
 
 def _watched(server: EmbeddedDatabase, said: list[str]) -> Watchdog:
@@ -240,7 +280,7 @@ def test_a_server_that_no_longer_serves_is_started_again(server: EmbeddedDatabas
     assert server.port == port
     assert said[0] == f"The embedded database {told} and is started again."
     with _connect(server.uri) as client:
-        assert client["orgportal"]["kept"].find_one() == {"_id": fault}
+        assert client["orgportal"]["kept"].find_one({"_id": fault})
 
 
 def test_a_server_that_serves_is_left_alone(server: EmbeddedDatabase) -> None:
@@ -257,19 +297,20 @@ def test_a_server_that_serves_is_left_alone(server: EmbeddedDatabase) -> None:
     assert said == []
 
 
-def test_a_server_that_cannot_be_started_again_is_tried_with_pauses(server: EmbeddedDatabase, data_dir: Path) -> None:
+def test_a_server_that_cannot_be_started_again_is_tried_with_pauses(server: EmbeddedDatabase) -> None:
     said: list[str] = []
     watchdog = _watched(server, said)
+    elsewhere = server.data_dir / "elsewhere"
     server.kill()
-    (data_dir / "database").rename(data_dir / "elsewhere")
-    (data_dir / "database").write_text("not a folder", encoding="ascii")
+    server.folder.rename(elsewhere)
+    server.folder.write_text("not a folder", encoding="ascii")
 
     def tended() -> bool:
         watchdog.tend()
         return any("ended at its start" in line for line in said)
 
     wait_until(tended, "the failure to be told")
-    (data_dir / "database").unlink()
-    (data_dir / "elsewhere").rename(data_dir / "database")
+    server.folder.unlink()
+    elsewhere.rename(server.folder)
     wait_until(lambda: tended() and server.pid is not None, "the server to be started again")
     assert server.answers()

@@ -1,5 +1,6 @@
 """Production: refuses to start half configured, and passes Django's own deployment check."""
 
+import re
 import subprocess
 import sys
 
@@ -29,17 +30,11 @@ def _check(environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     )  # fmt: skip
 
 
-def test_the_deployment_check_is_clean() -> None:
-    answer = _check(PRODUCTION)
-
-    assert answer.returncode == 0, answer.stderr
-    assert "no issues" in answer.stdout
-
-
-def test_a_private_key_on_one_line_is_read_as_well() -> None:
+def test_the_deployment_check_is_clean_also_with_the_private_key_on_one_line() -> None:
     answer = _check(PRODUCTION | {"JWT_PRIVATE_KEY": SIGNING_KEY.replace("\n", "\\n")})
 
     assert answer.returncode == 0, answer.stderr
+    assert "no issues" in answer.stdout
 
 
 @pytest.mark.parametrize("missing", ["SECRET_KEY", "JWT_PRIVATE_KEY", "AUDIT_KEY", "SITE_URL"])
@@ -62,5 +57,6 @@ def test_a_weak_production_fails_the_check_with_an_id_and_a_hint() -> None:
     answer = _check(PRODUCTION | {"SITE_URL": "http://portal.example"})
 
     assert answer.returncode == 1
-    assert "orgportal.E004" in answer.stderr
+    # Not the signing key's either, which is on several lines here.
+    assert re.findall(r"orgportal\.\w+", answer.stderr) == ["orgportal.E004"]
     assert "HINT:" in answer.stderr
