@@ -1,5 +1,6 @@
 """Django's settings. Every value that an operator may change comes from `orgportal.env`."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -117,7 +118,6 @@ INSTALLED_APPS = [
     "django.forms",
     "csp",
     "django_htmx",
-    "ninja",
     "orgportal",
     "accounts",
     "tenants",
@@ -167,7 +167,19 @@ USE_I18N = False
 
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+
+
+def _static_files_of(package: str) -> Path:
+    """The folder in which an installed package keeps its static files, without importing the package."""
+    found = find_spec(package)
+    if found is None or found.origin is None:
+        raise ImproperlyConfigured(f"{package} is not installed: run `pip install -r requirements.txt`")
+    return Path(found.origin).parent / "static"
+
+
+# Of ninja only the files are wanted here (Swagger UI). As an app, all of it and Django's test framework with it would
+# be imported by every command and by the worker.
+STATICFILES_DIRS = [BASE_DIR / "static", _static_files_of("ninja")]
 STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }

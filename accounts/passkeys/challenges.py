@@ -1,6 +1,8 @@
 """Challenges: random, each good once, for one purpose and for five minutes. Only their digests are stored."""
 
+import base64
 import re
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,7 +10,6 @@ from typing import Literal
 
 from bson import ObjectId
 from pymongo import ASCENDING, IndexModel
-from webauthn.helpers import base64url_to_bytes, bytes_to_base64url, generate_challenge
 
 from accounts.tokens import digest, now
 from orgportal import database, strict_json
@@ -24,7 +25,8 @@ INDEXES: dict[str, list[IndexModel]] = {
 LIFETIME = timedelta(minutes=5)
 # `add` a passkey; `login` with one alone; the `second_step` of a login; `confirm` a change of security.
 Purpose = Literal["add", "login", "second_step", "confirm"]
-# 64 random bytes, four times what is recommended at least (WebAuthn, 13.4.3), in base64url.
+# Four times what is recommended at least (WebAuthn, 13.4.3), and their length in base64url.
+_RANDOM_BYTES = 64
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{86}", re.ASCII)
 
 
@@ -41,9 +43,9 @@ def issue(
     *, purpose: Purpose, account_id: ObjectId | None = None, generation: int | None = None, holder: str = ""
 ) -> bytes:
     """A new challenge. `holder` is the session or the waiting login that alone may answer it."""
-    challenge = generate_challenge()
+    challenge = secrets.token_bytes(_RANDOM_BYTES)
     row = {
-        "_id": digest(bytes_to_base64url(challenge)),
+        "_id": _key_of(challenge),
         "purpose": purpose,
         "account_id": account_id,
         "generation": generation,
@@ -57,7 +59,7 @@ def issue(
 def consume(challenge: bytes, *, purposes: Sequence[Purpose], holder: str = "") -> Issued | None:
     """Use the challenge up. None when it was never issued for this, was used before, or its time is over."""
     challenges = database.collection(CHALLENGES)
-    query = {"_id": digest(bytes_to_base64url(challenge)), "purpose": {"$in": list(purposes)}, "holder": holder}
+    query = {"_id": _key_of(challenge), "purpose": {"$in": list(purposes)}, "holder": holder}
     row = challenges.find_one(query)
     # Of two at the same time one finds it gone. A TTL index deletes up to minutes late.
     if row is None or challenges.delete_one(query).deleted_count == 0 or row["expires_at"] <= now():
@@ -85,4 +87,8 @@ def challenge_in(client_data: bytes) -> bytes | None:
     text = found.get("challenge")
     if not isinstance(text, str) or not _CHALLENGE.fullmatch(text):
         return None
-    return base64url_to_bytes(text)
+    return base64.urlsafe_b64decode(f"{text}==")
+
+
+def _key_of(challenge: bytes) -> str:
+    return digest(base64.urlsafe_b64encode(challenge).rstrip(b"=").decode())

@@ -2,16 +2,17 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from accounts.mail import outbox, overview
 from accounts.mail.outbox import Written
 from orgportal import embedded
+from orgportal.management.base import PortalCommand
 
 SHOWN = 20
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     """Lists, shows one, or prints just the newest mail's link; and what the queue holds."""
 
     help = "Read mail that was written to files, for want of EMAIL_HOST, and see what the queue of mail holds."

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from accounts import audit
 from accounts.factors import codes
 from orgportal import embedded
+from orgportal.management.base import PortalCommand
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     """Afterwards no second factor needs an earlier key any more."""
 
     help = "Seal second factors with the SECRET_KEY in use, before an earlier one is taken out of the fallbacks."

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from orgportal import embedded, indexes
+from orgportal.management.base import PortalCommand
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     """Creates the indexes of the master database that are not there yet."""
 
     help = "Create the master database's indexes. Safe to repeat; run it at each release before the web starts."

@@ -4,11 +4,12 @@ from datetime import datetime, timezone
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from accounts import audit, signing
 from accounts.factors import codes
 from orgportal import embedded, rotation, secrets_store
+from orgportal.management.base import PortalCommand
 
 WHICH = {"signing": "JWT_PRIVATE_KEY", "secret": "SECRET_KEY", "audit": "AUDIT_KEY"}
 FIRST = {
@@ -36,7 +37,7 @@ NEXT_STEPS = {
 }
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     """Of a local portal, running processes take the new secret over; for production, says what to set."""
 
     help = "Make a new key: for tokens (signing, the default), for SECRET_KEY (secret) or for the audit (audit)."

@@ -3,12 +3,13 @@
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from orgportal import supervisor
+from orgportal.management.base import PortalCommand
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     """Embedded database (unless MONGODB_URI is set), web server and worker, until Ctrl-C."""
 
     help = "Run the whole portal: database, web server, worker. Ctrl-C or SIGTERM stops all of it."

@@ -6,15 +6,15 @@ from types import FrameType
 from typing import Any
 
 import structlog
-from django.core.management.base import BaseCommand
 
 from orgportal import database
 from orgportal.duties import DUTIES, work
+from orgportal.management.base import PortalCommand
 
 log = structlog.get_logger(__name__)
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     """Every duty in a thread of its own, so that a long one holds no other up."""
 
     help = "Do what outlives a request until SIGTERM or Ctrl-C. One is enough; more do no harm."

@@ -4,15 +4,16 @@ import getpass
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from accounts import audit
 from orgportal import embedded
 from orgportal.errors import PortalError
+from orgportal.management.base import PortalCommand
 from tenants import service
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     """Creates an organization with a new account as its owner, as the sign-up page does."""
 
     help = "Create an organization and its owner. The password is asked for, or read from standard input."

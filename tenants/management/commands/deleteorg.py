@@ -3,14 +3,15 @@
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from orgportal import embedded
 from orgportal.errors import PortalError
+from orgportal.management.base import PortalCommand
 from tenants import service
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     """Deletes an organization as its owner could, after the slug was typed again or with --yes."""
 
     help = "Delete an organization with its data, its logins and the accounts that belong to nothing else."

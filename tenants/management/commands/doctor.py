@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from orgportal import embedded
+from orgportal.management.base import PortalCommand
 from tenants.lifecycle.doctor import examine
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     """Prints every broken invariant and exits with 1, or says that all is well."""
 
     help = "Check every organization, collection, account and session; exit 1 when something is wrong."

@@ -3,13 +3,14 @@
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from orgportal import embedded
+from orgportal.management.base import PortalCommand
 from tenants import service
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     """Prints slug, status, collection, cluster and name, tab-separated, or JSON lines."""
 
     help = "List the organizations: slug, status, collection, cluster, name."

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from orgportal import embedded
+from orgportal.management.base import PortalCommand
 from tenants.lifecycle import reconcile
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     """Finishes or undoes every operation whose lease has passed, and sweeps names whose time has come."""
 
     help = "Finish or undo what a crash left behind, now instead of when the worker comes to it."

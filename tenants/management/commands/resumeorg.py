@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from orgportal import embedded
 from orgportal.errors import PortalError
+from orgportal.management.base import PortalCommand
 from tenants import service
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     """Opens a suspended organization again."""
 
     help = "Open a suspended organization again."

@@ -5,14 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from accounts.audit.verification import Report, verify
 from orgportal import embedded
+from orgportal.management.base import PortalCommand
 from tenants import service
 
 
-class Command(BaseCommand):
+class Command(PortalCommand):
     """Checks every chain of entries from its beginning to its head, and exits with 1 when one is broken."""
 
     help = "Check the audit: every entry, its place, its seal; prints a line per chain, exits 1 when one is broken."
