@@ -20,6 +20,8 @@ Result = TypeVar("Result")
 # Tests look at how long ago something was. Those with the same beginning come one after the other.
 GOOD_FOR_SECONDS = 8.0
 EMPTIED = "emptied"
+# Where files of mail are put says nothing of what is in the database.
+NOT_OF_THE_DATABASE = {"DATA_DIR"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +73,16 @@ class Memories:
             return False
         # What threads write at once cannot be told apart.
         alone = threading.current_thread() is threading.main_thread()
-        return alone and not isinstance(settings._wrapped, UserSettingsHolder)
+        return alone and _changed_settings() <= NOT_OF_THE_DATABASE
+
+
+def _changed_settings() -> set[str]:
+    names: set[str] = set()
+    layer: Any = settings._wrapped
+    while isinstance(layer, UserSettingsHolder):
+        names |= {name for name in vars(layer) if name.isupper()}
+        layer = layer.default_settings
+    return names
 
 
 _memories: Memories | None = None
