@@ -180,15 +180,6 @@ def test_a_large_log_is_put_aside_at_the_next_start(server: EmbeddedDatabase) ->
     assert (server.data_dir / "database.log.1").stat().st_size == embedded.LOG_BYTES + 1
 
 
-def test_commands_start_one_for_themselves_and_end_it(data_dir: Path) -> None:
-    with embedded.available():
-        uri = embedded.running_uri()
-        with _connect(uri) as client:
-            client["orgportal"]["kept"].insert_one({"_id": 1})
-    with pytest.raises(NotRunning):
-        embedded.running_uri()
-
-
 def test_commands_end_theirs_also_when_they_fail(data_dir: Path) -> None:
     with pytest.raises(CommandError, match="on purpose"), embedded.available():
         raise CommandError("on purpose")
@@ -228,14 +219,17 @@ def _assert_that_it_succeeds(process: "subprocess.Popen[bytes]") -> None:
     assert b"indexes are in place" in output
 
 
-def test_a_command_waits_for_another_one_to_end_and_then_starts_its_own(data_dir: Path) -> None:
+def test_commands_start_one_for_themselves_and_take_turns(data_dir: Path) -> None:
     with embedded.available():
         other = _ensuring_indexes(data_dir)
-        wait_until(lambda: _has_open(other, data_dir / "owner.lock"), "the other command to ask for the folder")
         with _connect(embedded.running_uri()) as client:
-            assert client["orgportal"].list_collection_names() == []
+            client["orgportal"]["kept"].insert_one({"_id": 1})
+            wait_until(lambda: _has_open(other, data_dir / "owner.lock"), "the other command to ask for the folder")
+            assert client["orgportal"].list_collection_names() == ["kept"]
 
     _assert_that_it_succeeds(other)
+    with pytest.raises(NotRunning):
+        embedded.running_uri()
 
 
 @pytest.mark.long

@@ -21,6 +21,7 @@ GOOD = [
     ("SECRET_KEY_FALLBACKS", "", ()),
     ("CLUSTERS", '{"east": "mongodb://east.example"}', {"east": "mongodb://east.example"}),
     ("JWT_RETIRED_KEYS", "line one\\nline two", "line one\nline two"),
+    ("JWT_PRIVATE_KEY", "line one\nline two\n", "line one\nline two"),
     ("LOG_LEVEL", "DEBUG", "DEBUG"),
     ("ORGPORTAL_ENV", "production", "production"),
 ]

@@ -7,8 +7,6 @@ import pytest
 
 from orgportal import gunicorn_conf
 from tests.portals import Portal
-from tests.processes import descendants, is_alive
-from tests.waiting import wait_until
 
 
 def _answer_to(portal: Portal, request: bytes) -> bytes:
@@ -65,14 +63,3 @@ def test_threads_are_more_than_the_logins_that_run_at_once() -> None:
     assert gunicorn_conf.threads > gate.slots()
     assert gunicorn_conf.worker_class == "gthread"
     assert gunicorn_conf.preload_app is False
-
-
-def test_a_killed_master_takes_its_workers_with_it(live_portal: Portal) -> None:
-    workers = list(descendants(live_portal.pid("web")))
-    assert workers
-
-    live_portal.kill("web")
-
-    wait_until(lambda: not [pid for pid in workers if is_alive(pid)], "the workers to end")
-    live_portal.start_web()
-    live_portal.wait_until_it_answers()
