@@ -80,7 +80,7 @@ def _changed_settings() -> set[str]:
     names: set[str] = set()
     layer: Any = settings._wrapped
     while isinstance(layer, UserSettingsHolder):
-        names |= {name for name in vars(layer) if name.isupper()}
+        names |= {name for name in vars(layer) if name.isupper()} | layer._deleted
         layer = layer.default_settings
     return names
 
