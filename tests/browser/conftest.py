@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, ViewportSize, sync_playwright
 
 from tests.portals import Portal
 
+DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -18,6 +19,8 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # A page is opened in the process that drew the one before it.
+    "--renderer-process-limit=1",
 ]
 
 
@@ -66,26 +69,73 @@ class Complaints(list[str]):
 OpenPage = Callable[..., Page]
 
 
-@pytest.fixture
-def open_page(chromium: Browser, live_portal: Portal) -> Iterator[OpenPage]:
-    """Opens a page in a browser of its own: `open_page(javascript=False, color_scheme="dark", ...)`."""
-    complaints = Complaints(live_portal.base_url)
-    contexts: list[BrowserContext] = []
+class Pages:
+    """Opens pages, and keeps those of a test for the ones behind it: a new browser costs as much as three pages.
 
-    def open_one(*, javascript: bool = True, **options: Any) -> Page:
-        context = chromium.new_context(
-            base_url=live_portal.base_url, java_script_enabled=javascript, reduced_motion="reduce", **options
-        )
-        context.set_default_timeout(15_000)
-        contexts.append(context)
-        page = context.new_page()
-        complaints.watch(page)
+    What is kept has no cookie, no history of anybody's session and the view it began with. The portal's scripts store
+    nothing in a browser.
+    """
+
+    def __init__(self, chromium: Browser, base_url: str) -> None:
+        self.complaints = Complaints(base_url)
+        self._chromium = chromium
+        self._base_url = base_url
+        self._spare: dict[bool, list[Page]] = {True: [], False: []}
+        self._plain: list[tuple[bool, Page]] = []
+        self._special: list[BrowserContext] = []
+
+    def open(self, *, javascript: bool = True, device: bool = False, **options: Any) -> Page:
+        """A page in a browser of its own. `device`: it is given an authenticator; nobody else gets it then."""
+        if device or options:
+            page = self._new(javascript, options)
+            self._special.append(page.context)
+        else:
+            page = self._spare[javascript].pop() if self._spare[javascript] else self._new(javascript, {})
+            self._plain.append((javascript, page))
         return page
 
-    yield open_one
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    def _new(self, javascript: bool, options: dict[str, Any]) -> Page:
+        context = self._chromium.new_context(
+            base_url=self._base_url, java_script_enabled=javascript, reduced_motion="reduce",
+            **{"viewport": DESKTOP, "color_scheme": "light", **options},
+        )  # fmt: skip
+        context.set_default_timeout(15_000)
+        page = context.new_page()
+        self.complaints.watch(page)
+        return page
+
+    def take_back(self) -> None:
+        """All that were opened since the last time."""
+        for context in self._special:
+            context.close()
+        for javascript, page in self._plain:
+            _empty(page)
+            self._spare[javascript].append(page)
+        self._special, self._plain = [], []
+
+
+def _empty(page: Page) -> None:
+    for other in page.context.pages:
+        if other is not page:
+            other.close()
+    page.goto("about:blank")
+    page.context.clear_cookies()
+    page.set_viewport_size(DESKTOP)
+    page.emulate_media(color_scheme="light")
+
+
+@pytest.fixture(scope="session")
+def pages(chromium: Browser, live_portal: Portal) -> Pages:
+    return Pages(chromium, live_portal.base_url)
+
+
+@pytest.fixture
+def open_page(pages: Pages) -> Iterator[OpenPage]:
+    """Opens a page in a browser of its own: `open_page(javascript=False, color_scheme="dark", ...)`."""
+    pages.complaints.clear()
+    yield pages.open
+    pages.take_back()
+    assert pages.complaints == []
 
 
 @pytest.fixture

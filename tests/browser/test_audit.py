@@ -9,12 +9,15 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.people import sign_up
-from tests.browser.test_access import serious_findings
+from tests.browser.test_access import DARK_PHONE, serious_findings
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without"])
+# Without JavaScript these are the links and the form that `tests/tenants/audit/test_audit_page.py` uses.
+@pytest.mark.parametrize(
+    "javascript", [True, pytest.param(False, marks=pytest.mark.long)], ids=["with JavaScript", "without"]
+)
 def test_an_admin_looks_up_what_happened_and_exports_it(
     open_page: OpenPage, unused: Callable[[str], str], tmp_path: Path, javascript: bool
 ) -> None:
@@ -33,7 +36,7 @@ def test_an_admin_looks_up_what_happened_and_exports_it(
     expect(rows.nth(0).get_by_text("Fields")).to_be_visible()
     expect(rows.nth(0).locator("dd", has_text="name").first).to_be_visible()
     if javascript:
-        assert serious_findings(page) == []
+        assert serious_findings(page, DARK_PHONE) == []
 
     page.get_by_text("Look for something").click()
     page.get_by_label("What happened").select_option(label="Logged in")

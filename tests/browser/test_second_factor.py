@@ -9,8 +9,8 @@ from playwright.sync_api import Page, expect
 
 from accounts.factors import totp
 from tests.browser.conftest import OpenPage
-from tests.browser.people import PASSWORD, log_in, log_out, sign_up
-from tests.browser.test_access import serious_findings
+from tests.browser.people import PASSWORD, log_in, sign_up
+from tests.browser.test_access import DARK_PHONE, serious_findings
 from tests.portals import Portal
 
 pytestmark = pytest.mark.browser
@@ -22,15 +22,16 @@ def code_of(page: Page, *, steps: int = 0) -> str:
     return totp.code_at(secret, totp.step_of(datetime.now(timezone.utc)) + steps)
 
 
-def set_up(page: Page) -> list[str]:
-    """Switch the second factor on; the recovery codes that the page shows."""
+def begin(page: Page) -> None:
     page.goto("/account/security")
     page.get_by_role("button", name="Set up an authenticator app").click()
     expect(page.get_by_role("img", name="QR code")).to_be_visible()
+
+
+def switch_on(page: Page) -> None:
     page.get_by_label("Code from the app").fill(code_of(page))
     page.get_by_role("button", name="Switch it on").click()
     expect(page.get_by_role("heading", level=1, name="The second factor is on")).to_be_visible()
-    return [code.inner_text() for code in page.locator("#recovery-codes code").all()]
 
 
 def forget_the_password(portal: Portal) -> None:
@@ -39,20 +40,31 @@ def forget_the_password(portal: Portal) -> None:
         client[portal.database]["sessions"].update_many({}, {"$set": {"sudo_until": datetime(2020, 1, 1)}})
 
 
-@pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without JavaScript"])
+# Without JavaScript these are the forms that `tests/accounts/factors/test_second_factor_pages.py` sends.
+@pytest.mark.parametrize(
+    "javascript", [True, pytest.param(False, marks=pytest.mark.long)], ids=["with JavaScript", "without JavaScript"]
+)
 def test_somebody_switches_it_on_and_logs_in_with_a_recovery_code(
     open_page: OpenPage, unused: Callable[[str], str], javascript: bool
 ) -> None:
     page = open_page(javascript=javascript)
     slug = unused("factor")
     sign_up(page, slug)
-    codes = set_up(page)
+    begin(page)
+    if javascript:
+        assert serious_findings(page) == []
+    switch_on(page)
+    codes = page.locator("#recovery-codes code").all_inner_texts()
     assert len(codes) == 10
+    if javascript:
+        assert serious_findings(page, DARK_PHONE) == []
     page.get_by_role("link", name="I have kept them").click()
     expect(page.get_by_text("10 of 10")).to_be_visible()
-    log_out(page)
+    page.context.clear_cookies()
     log_in(page, f"{slug}@example.com")
     expect(page.get_by_role("heading", level=1, name="Enter a code")).to_be_visible()
+    if javascript:
+        assert serious_findings(page) == []
     page.get_by_label("Code").fill("000000")
     page.get_by_role("main").get_by_role("button", name="Log in").click()
     expect(page.get_by_text("This code is not right")).to_be_visible()
@@ -80,31 +92,12 @@ def test_a_change_asks_for_the_password_and_comes_back(
 def test_an_organization_demands_it_of_all_members(open_page: OpenPage, unused: Callable[[str], str]) -> None:
     page = open_page()
     sign_up(page, unused("demands"))
-    page.goto("/settings")
-    page.get_by_role("main").get_by_role("link", name="Security").click()
+    page.goto("/security")
     page.get_by_label("All members need a second factor").check()
     page.get_by_label("Days of grace").fill("0")
     page.get_by_role("button", name="Save the policy").click()
     expect(page.get_by_text("lets nobody in without a second factor")).to_be_visible()
-    set_up(page)
+    begin(page)
+    switch_on(page)
     page.goto("/dashboard")
     expect(page.get_by_role("heading", level=1, name="Acme Coffee")).to_be_visible()
-
-
-def test_the_steps_of_it_can_be_used_by_everybody(open_page: OpenPage, unused: Callable[[str], str]) -> None:
-    """What is no page of its own for `test_access`."""
-    page = open_page()
-    slug = unused("usable")
-    sign_up(page, slug)
-    page.goto("/account/security")
-    page.get_by_role("button", name="Set up an authenticator app").click()
-    expect(page.get_by_role("heading", level=1, name="Set up an authenticator app")).to_be_visible()
-    assert serious_findings(page) == []
-    page.get_by_label("Code from the app").fill(code_of(page))
-    page.get_by_role("button", name="Switch it on").click()
-    expect(page.get_by_role("heading", level=1, name="The second factor is on")).to_be_visible()
-    assert serious_findings(page) == []
-    log_out(page)
-    log_in(page, f"{slug}@example.com")
-    expect(page.get_by_role("heading", level=1, name="Enter a code")).to_be_visible()
-    assert serious_findings(page) == []
