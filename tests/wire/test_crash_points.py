@@ -22,7 +22,7 @@ from tenants import manager, service
 from tenants.documents import ACTIVE, now
 from tenants.lifecycle import doctor, reconcile
 from tests.effort import effort
-from tests.emptying import empty
+from tests.emptying import empty, written_elsewhere
 from tests.portals import ROOT
 from tests.servers import DatabaseServer
 from tests.wire.people import PASSWORD, access_of, principal_with, sign_up, token_of
@@ -58,6 +58,7 @@ class Crasher:
         """Try the operation; what became of it."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
+        written_elsewhere()
         line = {"operation": operation, "command": command, "when": when, "victim": victim, **request}
         self._process.stdin.write(json.dumps(line) + "\n")
         self._process.stdin.flush()
