@@ -35,9 +35,8 @@ def provisioned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder after its first start, for copies."""
     folder = tmp_path_factory.mktemp("provisioned") / "data"
     folder.mkdir()
-    server = EmbeddedDatabase(folder)
-    server.start()
-    server.stop()
+    # The rest of a first start is that of every other.
+    EmbeddedDatabase(folder)._provision()
     return folder
 
 
@@ -180,13 +179,6 @@ def test_a_large_log_is_put_aside_at_the_next_start(server: EmbeddedDatabase) ->
     assert (server.data_dir / "database.log.1").stat().st_size == embedded.LOG_BYTES + 1
 
 
-def test_commands_end_theirs_also_when_they_fail(data_dir: Path) -> None:
-    with pytest.raises(CommandError, match="on purpose"), embedded.available():
-        raise CommandError("on purpose")
-    with pytest.raises(NotRunning):
-        embedded.running_uri()
-
-
 def test_commands_use_that_of_a_running_portal(server: EmbeddedDatabase) -> None:
     with owning(server.data_dir, "http://127.0.0.1:8000", lasts=True), embedded.available():
         assert embedded.running_uri() == server.uri
@@ -219,14 +211,17 @@ def _assert_that_it_succeeds(process: "subprocess.Popen[bytes]") -> None:
     assert b"indexes are in place" in output
 
 
-def test_commands_start_one_for_themselves_and_take_turns(data_dir: Path) -> None:
-    with embedded.available():
+def test_commands_take_turns_and_end_their_own_also_when_they_fail(data_dir: Path) -> None:
+    with pytest.raises(CommandError, match="on purpose"), embedded.available():  # noqa: PT012 - the last line raises
+        pid = json.loads((data_dir / "database.json").read_text(encoding="utf-8"))["pid"]
         other = _ensuring_indexes(data_dir)
         with _connect(embedded.running_uri()) as client:
             client["orgportal"]["kept"].insert_one({"_id": 1})
             wait_until(lambda: _has_open(other, data_dir / "owner.lock"), "the other command to ask for the folder")
             assert client["orgportal"].list_collection_names() == ["kept"]
+        raise CommandError("on purpose")
 
+    assert not is_alive(pid)
     _assert_that_it_succeeds(other)
     with pytest.raises(NotRunning):
         embedded.running_uri()
