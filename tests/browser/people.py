@@ -1,6 +1,7 @@
 """What people do at a browser, with or without JavaScript."""
 
 import re
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, expect
 
@@ -22,8 +23,7 @@ def csrf_token(page: Page) -> str:
 
 
 def sign_up_by_hand(page: Page, slug: str, *, name: str = "Acme Coffee") -> None:
-    """The same at the page itself."""
-    page.goto("/signup")
+    """The same at the page itself, which is open."""
     page.get_by_label("Organization name").fill(name)
     page.get_by_label("Short name").fill(slug)
     page.get_by_label("Email").fill(f"{slug}@example.com")
@@ -33,7 +33,8 @@ def sign_up_by_hand(page: Page, slug: str, *, name: str = "Acme Coffee") -> None
 
 
 def log_in(page: Page, email: str, password: str = PASSWORD) -> None:
-    page.goto("/login")
+    if urlsplit(page.url).path != "/login":
+        page.goto("/login")
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_role("main").get_by_role("button", name="Log in").click()

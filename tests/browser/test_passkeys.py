@@ -56,6 +56,7 @@ def test_somebody_adds_one_and_logs_in_with_the_password_and_it_and_with_it_alon
     device = Device(page)
     page.goto("/account/security")
     page.get_by_role("link", name="Add a passkey").click()
+    expect(page.get_by_role("heading", level=1, name="Add a passkey")).to_be_visible()
     assert serious_findings(page) == []
     page.get_by_label("Name").fill(LONG_NAME)
     page.get_by_role("button", name="Make the passkey").click()
