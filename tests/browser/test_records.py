@@ -49,9 +49,9 @@ def test_records_are_found_changed_and_deleted(
     _export(page, tmp_path)
     _create_and_edit(page, look)
     _lose_a_race(page, look)
-    _delete_the_selected(page, look)
+    _delete_the_selected(page)
     _import_a_file(page, look)
-    _delete_all_that_match(page)
+    _delete_all_that_match(page, look)
 
 
 def _take_the_sample(page: Page, look: Look) -> None:
@@ -135,13 +135,12 @@ def _save_elsewhere(page: Page, path: str, text: str) -> None:
     assert answer.headers["location"] == path
 
 
-def _delete_the_selected(page: Page, look: Look) -> None:
+def _delete_the_selected(page: Page) -> None:
     page.goto(FEW_ROWS)
     for id in ("order-0001", "order-0003"):
         page.get_by_label(f"Select {id}").check()
     page.get_by_role("button", name="Delete selected").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Delete 2 records?")
-    look(DARK_PHONE)
     page.get_by_role("button", name="Delete 2 records").click()
     expect(page.get_by_text("2 records deleted.")).to_be_visible()
     expect(page.locator("[data-open]").first).to_have_text("order-0002")
@@ -162,10 +161,11 @@ def _import_a_file(page: Page, look: Look) -> None:
     expect(page.get_by_role("link", name="See the records")).to_be_visible()
 
 
-def _delete_all_that_match(page: Page) -> None:
+def _delete_all_that_match(page: Page, look: Look) -> None:
     page.goto(f'{FEW_ROWS}&filter={{"name":"Beans"}}')
     page.get_by_role("button", name="Delete all that match").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Delete 40 records?")
+    look(DARK_PHONE)
     page.get_by_label("Type 40 to confirm").fill("40")
     page.get_by_role("button", name="Delete 40 records").click()
     expect(page.get_by_text("40 records deleted.")).to_be_visible()
