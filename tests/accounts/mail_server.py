@@ -47,6 +47,7 @@ class MailServer:
         self.unheard = 0
         # So many mails are taken over one connection, then the server wants to see another one.
         self.per_connection = 1000
+        self._seed = seed
         self._random = random.Random(seed)
         self._lock = threading.Lock()
         self.port = free_port()
@@ -69,6 +70,7 @@ class MailServer:
     def forget(self) -> None:
         """As if nothing had come yet, and nothing were bad."""
         self.stop()
+        self._random = random.Random(self._seed)
         self.bad, self.connections, self.unheard, self.per_connection = 0.0, 0, 0, 1000
         self.kept.clear()
         self.spoilt.clear()

@@ -115,18 +115,28 @@ def test_progress_shows_while_it_runs(script: Script) -> None:
 
 
 def test_an_export_that_a_rename_breaks_off_does_not_end_as_if_it_were_whole(script: Script) -> None:
-    # More than lies in the buffers between both; in few records, so that the rename is through with them quickly.
-    text = "x" * 200_000
-    script.send("\n".join(json.dumps({"n": number, "text": text}) for number in range(80)).encode())
-    with httpx.stream("GET", f"{script.url}/exports?format=ndjson", headers=script.headers, timeout=60) as answer:
+    # More than lies in the buffers between both.
+    text = "x" * 4000
+    script.send("\n".join(json.dumps({"n": number, "text": text}) for number in range(3000)).encode())
+    little = httpx.HTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)])
+    with (
+        httpx.Client(transport=little, headers=script.headers, timeout=60) as http,
+        http.stream("GET", f"{script.url}/exports?format=ndjson") as answer,
+    ):
         chunks = answer.iter_bytes()
         next(chunks)
+        as_json = {"Content-Type": "application/json"}
         renamed = httpx.patch(
-            script.url,
-            json={"slug": f"new_{script.slug}"},
-            headers=script.headers | {"Content-Type": "application/json"},
-            timeout=60,
+            script.url, json={"slug": f"new_{script.slug}"}, headers=script.headers | as_json, timeout=60
         )
         assert renamed.status_code in {200, 202}
+        _wait_until_renamed(script)
         with pytest.raises(httpx.RemoteProtocolError):
             list(chunks)
+
+
+def _wait_until_renamed(script: Script) -> None:
+    with script.portal.mongo() as mongo:
+        organizations = mongo[script.portal.database]["organizations"]
+        renamed = {"slug": f"new_{script.slug}", "status": "active"}
+        wait_until(lambda: organizations.count_documents(renamed) == 1, "the rename to be through")
