@@ -4,7 +4,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 # More than there are cores: many tests wait for a process.
-WORKERS ?= 3
+WORKERS ?= 4
 
 export ORGPORTAL_ENV ?= local
 # Some machines forbid it; then each of the many processes would compile every module anew.
@@ -54,8 +54,8 @@ bench: install-dev ## benchmarks, each as a ratio against a baseline in the same
 	@for name in reads lifecycle pages transfers; do $(BIN)/python -m bench.$$name || exit 1; done
 
 .PHONY: chaos
-chaos: install-dev ## the tests that kill processes and cut connections, the long ones included
-	FULL_EFFORT=1 $(PYTEST) -n $(WORKERS) --dist=worksteal -m "chaos or long" $(ARGS)
+chaos: install-dev ## the tests that kill, cut and race, and all that the suite shortens, at full length
+	FULL_EFFORT=1 $(PYTEST) -n $(WORKERS) --dist=worksteal -m "chaos or long or shortened" $(ARGS)
 
 .PHONY: fuzz
 fuzz: install-dev ## only the tests that send generated requests

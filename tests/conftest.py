@@ -84,6 +84,12 @@ def pytest_configure(config: pytest.Config) -> None:
         assets.collect_if_changed()
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what its module shortens, so that `make chaos` finds it."""
+    if isinstance(item, pytest.Function) and {"effort", "FULL"} & vars(item.module).keys():
+        item.add_marker("shortened")
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     from orgportal import database
 
