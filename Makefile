@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
-# More than there are cores: many tests wait for a process.
+# Twice as many as cores: many tests wait for a process, a lease or a deadline.
 WORKERS ?= 4
 
 export ORGPORTAL_ENV ?= local

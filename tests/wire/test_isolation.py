@@ -26,6 +26,7 @@ from tests.wire.people import PASSWORD
 
 THREADS = 16
 ORGANIZATIONS = 20
+SIGN_UPS_AT_ONCE = 4
 REQUESTS = effort(short=240, full=2000)
 RENAMES_EVERY = effort(short=15, full=100)
 # What an honest caller may be told while its organization is renamed under it.
@@ -156,7 +157,8 @@ def http(live_portal: Portal) -> Iterator[httpx.Client]:
 
 def _signed_up(http: httpx.Client, number: int) -> list[Marked]:
     made = marked_organizations(number)
-    with ThreadPoolExecutor(THREADS) as threads:
+    # No more at once than the portal lets log in, on a machine that is busy with other tests as well.
+    with ThreadPoolExecutor(SIGN_UPS_AT_ONCE) as threads:
         list(threads.map(lambda one: one.sign_up(http), made))
     return made
 
