@@ -93,6 +93,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     from orgportal import database
 
+    _traces.close()
     database.forget_clients()
     if _server is not None:
         _server.kill()
@@ -148,4 +149,6 @@ def live_portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
         client.drop_database(portal.database)
     portal.start()
     yield portal
-    portal.stop()
+    # What is thrown away need not end in order: that takes seconds while a browser keeps its connections.
+    portal.kill("web")
+    portal.kill("worker")

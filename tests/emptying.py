@@ -1,6 +1,5 @@
 """A database made empty as quickly as it can be: before most tests, and between the rounds of some."""
 
-import atexit
 import contextvars
 import sys
 import threading
@@ -70,11 +69,15 @@ class Traces(monitoring.CommandListener):
     def watch(self) -> None:
         """From now on, for every client that is opened later."""
         # Nobody listens to this one: its commands are none of a test's.
-        client = MongoClient(settings.MONGODB_URI, connect=False, document_class=RawBSONDocument)
-        atexit.register(client.close)
-        self._own = client[self._database]
+        self._client = MongoClient(settings.MONGODB_URI, connect=False, document_class=RawBSONDocument)
+        self._own = self._client[self._database]
         monitoring.register(self)
         sys.addaudithook(self._hear)
+
+    def close(self) -> None:
+        """To be called while the server is there: a client says goodbye to it, and waits long for one that is not."""
+        self._due = None
+        self._client.close()
 
     def _hear(self, event: str, _: Any) -> None:
         if event in PROCESSES:
