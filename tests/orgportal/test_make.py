@@ -12,9 +12,11 @@ import pytest
 from tests.portals import ROOT
 
 
-def _run(*command: str, path: str | None = None, cwd: Path = ROOT) -> "subprocess.CompletedProcess[str]":
-    ours = ("MAKE", "MFLAGS", "CHROMIUM")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+def _run(
+    *command: str, path: str | None = None, cwd: Path = ROOT, **variables: str
+) -> "subprocess.CompletedProcess[str]":
+    ours = ("MAKE", "MFLAGS", "CHROMIUM", "PYTHON")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)} | variables
     if path is not None:
         environment["PATH"] = path
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=60, check=False)
@@ -110,6 +112,30 @@ def test_without_venv_and_without_root_it_names_the_package(checkout: Path, tmp_
     assert answer.returncode == 1
     assert "apt-get install python3.12-venv" in answer.stderr
     assert not (checkout / ".venv").exists()
+
+
+def test_the_systems_python_comes_before_others_and_after_the_one_that_is_asked_for(
+    checkout: Path, tmp_path: Path
+) -> None:
+    fits = "import ensurepip, venv, sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))"
+    if (
+        not Path("/usr/bin/python3").exists()
+        or subprocess.run(["/usr/bin/python3", "-c", fits], check=False).returncode
+    ):
+        pytest.skip("the system has no Python that fits")
+    another = tmp_path / "bin" / "python3"
+    _program(tmp_path / "bin", "python3", 'case "$*" in --version) echo another ;; esac')
+    # The old environment is removed after the choice was told: here it ends.
+    _program(tmp_path / "bin", "rm", "exit 9")
+
+    by_itself = _run("scripts/install.sh", "run", path=f"{another.parent}:/usr/bin", cwd=checkout)
+    asked = _run("scripts/install.sh", "run", path=f"{another.parent}:/usr/bin", cwd=checkout, PYTHON=str(another))
+    alone = _run("scripts/install.sh", "run", path=f"{another.parent}:/bin", cwd=checkout)
+
+    assert [answer.returncode for answer in (by_itself, asked, alone)] == [9, 9, 9]
+    system = subprocess.check_output(["/usr/bin/python3", "--version"], text=True).strip()
+    assert by_itself.stdout == f"orgportal: making .venv with {system}\n"
+    assert asked.stdout == alone.stdout == "orgportal: making .venv with another\n"
 
 
 def test_it_installs_once_and_again_when_the_requirements_change(checkout: Path, tmp_path: Path) -> None:
