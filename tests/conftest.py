@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from orgportal.env import VARIABLES
+from tests import order
 from tests.emptying import Traces
 from tests.portals import Portal
 from tests.servers import DatabaseServer
@@ -88,6 +89,13 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark what its module shortens, so that `make chaos` finds it."""
     if isinstance(item, pytest.Function) and {"effort", "FULL"} & vars(item.module).keys():
         item.add_marker("shortened")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Behind pytest-randomly, which shuffles: each worker begins with its share of what takes long."""
+    if workers := getattr(config, "workerinput", {}).get("workercount"):
+        items[:] = order.dealt(items, workers)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

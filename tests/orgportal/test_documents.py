@@ -22,7 +22,7 @@ FILE = re.compile(r"[\w.*-]+(/[\w.*-]+)*(/|\.(py|md|html|css|js|sh|svg|toml|txt)
 MADE_AT_RUN_TIME = {"var/"}
 # In capitals, but no settings: of HTTP, of commands' arguments, of the endpoints' callers, of the tests.
 OTHER_WORDS = {"GET", "POST", "PUT", "PATCH", "DELETE", "NAME", "EMAIL", "SLUG", "ARGS", "MEMBERS", "ANYBODY"}
-OTHER_WORDS |= {"TEST_MONGODB_URI", "FILE", "SECONDS", "ACTIONS"}
+OTHER_WORDS |= {"TEST_MONGODB_URI", "PYTHON", "FILE", "SECONDS", "ACTIONS"}
 
 
 def text_of(document: Path) -> str:
