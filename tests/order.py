@@ -15,14 +15,14 @@ WITH_PORTAL = 2
 
 def dealt(items: Sequence[pytest.Item], workers: int) -> list[pytest.Item]:
     """The same tests, those of a module still together, as stretches for so many workers."""
-    kinds: dict[str, list[list[pytest.Item]]] = {"portal": [], "long": [], "short": []}
+    kinds: dict[str, list[list[pytest.Item]]] = {"portal": [], "longest": [], "long": [], "short": []}
     for _, module in itertools.groupby(items, lambda item: item.path):
         tests = list(module)
         kinds[_kind(tests)].append(tests)
     stretches: list[list[pytest.Item]] = [[] for _ in range(workers)]
     for turn, tests in enumerate(kinds["portal"]):
         stretches[turn % min(WITH_PORTAL, workers)] += tests
-    for turn, tests in enumerate(kinds["long"]):
+    for turn, tests in enumerate(kinds["longest"] + kinds["long"]):
         stretches[-1 - turn % workers] += tests
     short = list(itertools.chain.from_iterable(kinds["short"]))
     remaining = len(items)
@@ -38,9 +38,14 @@ def dealt(items: Sequence[pytest.Item], workers: int) -> list[pytest.Item]:
 def _kind(tests: Sequence[pytest.Item]) -> str:
     if any(_needs_portal(test) for test in tests):
         return "portal"
-    is_long = any(test.get_closest_marker(name) for test in tests for name in ("chaos", "fuzz", "shortened"))
-    return "long" if is_long else "short"
+    if _is_marked(tests, "chaos"):
+        return "longest"
+    return "long" if _is_marked(tests, "fuzz", "shortened") else "short"
 
 
 def _needs_portal(test: pytest.Item) -> bool:
     return "live_portal" in getattr(test, "fixturenames", ())
+
+
+def _is_marked(tests: Sequence[pytest.Item], *names: str) -> bool:
+    return any(test.get_closest_marker(name) for test in tests for name in names)
