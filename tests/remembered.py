@@ -1,7 +1,7 @@
 """What many tests begin with, done once: signing up, logging in.
 
-Done on an emptied database it leaves the same documents every time. So the first times are real, through the portal,
-and what the second one wrote is kept; later the documents are put there, which takes a third of the time. Anything
+Done on an emptied database it leaves the same documents every time. So the first time is real, through the portal,
+and what it wrote is kept; later the documents are put there, which takes a third of the time. Anything
 else that was written in between, or a setting that a test has changed, and it is real again.
 """
 
@@ -36,7 +36,6 @@ class Memories:
 
     def __init__(self, traces: Traces) -> None:
         self._traces = traces
-        self._met: set[tuple[object, object]] = set()
         self._made: dict[tuple[object, object], _Memory] = {}
         self._moment: object = EMPTIED
         self._times_emptied = 0
@@ -56,10 +55,9 @@ class Memories:
             before, self._seen = self._seen, UNKNOWN
             result = make()
             memory = None
-            if step in self._met and self._traces.changes_since_emptied() != UNKNOWN:
+            if self._traces.changes_since_emptied() != UNKNOWN:
                 contents = self._traces.learn(self._traces.changed_after(before))
                 memory = self._made[step] = _Memory(copy.deepcopy(result), contents, time.monotonic())
-            self._met.add(step)
         # What comes next is the same again only if it comes after the same documents.
         self._moment = memory or object()
         self._seen = self._traces.changes_since_emptied()
