@@ -2,7 +2,6 @@
 
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from orgportal.embedded import SERVER_PROGRAM
 from orgportal.lifeline import tied
 
 START_SECONDS = 30
@@ -44,10 +44,8 @@ class DatabaseServer:
     def start(self) -> "DatabaseServer":
         """Start it and wait until it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "secantus", "--port", str(self.port), "--storage-path", str(self.folder)]
-        # Unless told otherwise, from 100,000 writes on it looks with every thousand for old ones to forget, and did so
-        # for minutes, answering nobody (seen in its stack). No run of the tests gets to this number.
-        command += ["--log-level", "ERROR", "--cache-size", "256M", "--oplog-max-entries", "100000000", *self._options]
+        command = [*SERVER_PROGRAM, "--port", str(self.port), "--storage-path", str(self.folder)]
+        command += ["--standalone", "--log-level", "ERROR", "--cache-size", "256M", *self._options]
         with (self.folder.parent / f"{self.folder.name}.log").open("ab") as log:
             self._process = subprocess.Popen(
                 tied(command), stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.folder.parent

@@ -18,8 +18,10 @@ from pymongo import monitoring
 
 SECONDS = 30.0
 SECONDS_WITHOUT_DATABASE = 2.0
-# What the driver says by itself belongs to no step of ours.
-IGNORED = frozenset({"hello", "ismaster", "ping", "saslStart", "saslContinue", "endSessions", "killCursors"})
+# What the driver says by itself, and the question which database this is, belong to no step of ours.
+IGNORED = frozenset(
+    {"hello", "buildInfo", "ismaster", "ping", "saslStart", "saslContinue", "endSessions", "killCursors"}
+)
 
 
 class Executioner(monitoring.CommandListener):

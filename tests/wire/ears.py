@@ -11,7 +11,7 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 from orgportal import database
 
 # Of a connection, not of a call.
-HANDSHAKE = {"hello", "ismaster", "isMaster", "saslStart", "saslContinue", "ping", "endSessions"}
+HANDSHAKE = {"hello", "buildInfo", "ismaster", "isMaster", "saslStart", "saslContinue", "ping", "endSessions"}
 
 
 @dataclass
