@@ -15,8 +15,7 @@ from tenants.bound import TenantCollection
 from tenants.documents import now
 from tenants.lifecycle import reconcile
 from tests.effort import effort
-from tests.tenants.owners import access_of
-from tests.wire.people import principal_with, sign_up, token_of
+from tests.wire.people import access_of, principal_with, sign_up, token_of
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 

@@ -12,8 +12,7 @@ from orgportal.errors import PortalError
 from tenants import manager, placement, service
 from tenants.documents import ACTIVE, DELETING, RENAMING, now
 from tenants.lifecycle import delete, doctor, operation, reconcile, rename
-from tests.tenants.owners import access_of
-from tests.wire.people import PASSWORD, principal_with, sign_up, token_of
+from tests.wire.people import PASSWORD, access_of, principal_with, sign_up, token_of
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 

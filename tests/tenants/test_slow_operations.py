@@ -10,9 +10,8 @@ from tenants import service
 from tenants.documents import ACTIVE, DELETING, RENAMING, now
 from tenants.lifecycle import doctor, reconcile
 from tests.servers import DatabaseServer
-from tests.tenants.owners import access_of
 from tests.tenants.test_lifecycle import ACME, LATER
-from tests.wire.people import sign_up
+from tests.wire.people import access_of, sign_up
 
 # What one request may take here, and how long the database thinks about the command that is slow.
 DEADLINE = 1.0

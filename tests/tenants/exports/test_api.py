@@ -18,7 +18,7 @@ from tenants.exports import service
 from tests.effort import effort
 from tests.scripts import problem_of, wrong_paths
 from tests.tenants.imports.files import Shop, a_shop, ndjson
-from tests.tenants.owners import access_of
+from tests.wire.people import access_of
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 

@@ -16,9 +16,8 @@ from tenants.figures import service as figures
 from tenants.figures.documents import COLLECTION, day_of
 from tenants.lifecycle import doctor, reconcile
 from tests.accounts.cast import an_organization
-from tests.tenants.owners import access_of
 from tests.tenants.rules.people import acme, again, fill
-from tests.wire.people import sign_up
+from tests.wire.people import access_of, sign_up
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 

@@ -11,7 +11,7 @@ from tenants import service as tenants
 from tenants.imports import journal
 from tests.scripts import body_of, member, problem_of, sign_up, wrong_paths
 from tests.tenants.imports.files import Shop, a_shop, ndjson
-from tests.tenants.owners import access_of
+from tests.wire.people import access_of
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 

@@ -17,8 +17,7 @@ from tenants.imports import batches, engine, journal, service, writing
 from tenants.imports.documents import Import
 from tenants.imports.options import Options
 from tests.tenants.imports.files import ndjson
-from tests.tenants.owners import access_of
-from tests.wire.people import sign_up
+from tests.wire.people import access_of, sign_up
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 

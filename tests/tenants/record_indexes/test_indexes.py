@@ -253,8 +253,7 @@ def test_removing_takes_the_index_away_and_leaves_the_portals_own() -> None:
 
 
 def test_another_organizations_index_is_not_to_be_had() -> None:
-    from tests.tenants.owners import access_of
-    from tests.wire.people import sign_up
+    from tests.wire.people import access_of, sign_up
 
     acme({"a": 1})
     added = add("a")

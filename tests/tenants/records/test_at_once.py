@@ -14,7 +14,7 @@ from tenants.access import Access
 from tenants.records.listing import list_records
 from tenants.records.store import create_record, get_record, patch_record, replace_record
 from tests.scripts import body_of, log_in, problem_of, sign_up
-from tests.tenants.owners import access_of
+from tests.wire.people import access_of
 from tests.wire.people import sign_up as sign_up_below
 
 pytestmark = pytest.mark.usefixtures("clean_database")

@@ -22,9 +22,8 @@ from tenants.records.picked import delete_picked
 from tenants.records.sorting import parse_sort
 from tenants.records.store import create_record, delete_record, get_record, patch_record, replace_record
 from tests.effort import FULL, effort
-from tests.tenants.owners import access_of
 from tests.tenants.records.test_paging import all_pages, store
-from tests.wire.people import sign_up
+from tests.wire.people import access_of, sign_up
 
 EMAIL = "owner@ordered.example"
 SORTS = ["f", "-f", "a.b", "-a.b", "g,f", "-g,f", "g,-f", "-g,-f"] if FULL else ["f", "-a.b", "g,-f"]

@@ -15,10 +15,9 @@ from tenants.records.documents import new_row
 from tenants.records.filters import MAX_TEXT, parse_filter, query_of
 from tenants.records.values import to_canonical
 from tests.effort import effort
-from tests.tenants.owners import access_of
 from tests.tenants.records.reference import matches
 from tests.tenants.records.strategies import DOCUMENTS, FEW, FIELDS, MIXED, PATHS
-from tests.wire.people import sign_up
+from tests.wire.people import access_of, sign_up
 
 Filter = dict[str, Any]
 

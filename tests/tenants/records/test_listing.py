@@ -5,8 +5,7 @@ import pytest
 from tenants.access import Access
 from tenants.records.listing import count_records, list_records
 from tenants.records.store import create_record
-from tests.tenants.owners import access_of
-from tests.wire.people import sign_up
+from tests.wire.people import access_of, sign_up
 
 pytestmark = pytest.mark.usefixtures("clean_database")
 

@@ -18,10 +18,9 @@ from tenants.documents import now
 from tenants.records import listing, marks, windows
 from tenants.records.listing import count_records, list_records
 from tests.effort import effort
-from tests.tenants.owners import access_of
 from tests.tenants.records.reference import sort_key
 from tests.tenants.records.strategies import DOCUMENTS, PATHS
-from tests.wire.people import sign_up
+from tests.wire.people import access_of, sign_up
 
 EMAIL = "owner@paging.example"
 SORTS = st.lists(st.tuples(PATHS, st.booleans()), min_size=1, max_size=3, unique_by=lambda key: key[0])

@@ -14,10 +14,9 @@ from tenants.records import bulk, listing, store, values
 from tenants.records.documents import Record
 from tenants.records.lines import canonical_line
 from tests.effort import effort
-from tests.tenants.owners import access_of
 from tests.tenants.records.reference import matches
 from tests.tenants.records.strategies import DATA, DOCUMENTS, FEW, FIELDS
-from tests.wire.people import sign_up
+from tests.wire.people import access_of, sign_up
 
 EMAIL = "owner@stateful.example"
 IDS = st.sampled_from([*"abcde", "f.1", "~:@", "0" * 24])

@@ -16,8 +16,7 @@ from tenants.lifecycle import operation
 from tenants.record_indexes import building
 from tenants.records.documents import new_row
 from tenants.rules import checks
-from tests.tenants.owners import access_of
-from tests.wire.people import sign_up
+from tests.wire.people import access_of, sign_up
 
 OWNER = "owner@acme.example"
 _first: list[Access] = []
