@@ -33,8 +33,6 @@ STOP_SECONDS = 5.0
 WAIT_SECONDS = 60.0
 LOG_BYTES = 10_000_000
 AUTHENTICATION_FAILED = 18
-# Isolated: its folder has modules of the portal, which are not for the server to find.
-SERVER_PROGRAM = (sys.executable, "-I", str(Path(__file__).with_name("embedded_server.py")))
 
 
 class NotRunning(Exception):
@@ -110,7 +108,7 @@ class EmbeddedDatabase:
         # A configuration file of its own, since otherwise the server looks for one in the user's home.
         config = self.data_dir / "database.toml"
         config.write_text("# The portal passes every option on the command line.\n", encoding="ascii")
-        command = [*SERVER_PROGRAM, "--config", str(config), "--host", "127.0.0.1"]
+        command = [sys.executable, "-m", "secantus", "--config", str(config), "--host", "127.0.0.1"]
         command += ["--port", str(self.port), "--storage-path", str(folder), "--sync-on-commit"]
         # As a replica set it would keep a log of all writes that nobody reads: a fifth of the time of each.
         command += ["--standalone", "--cache-size", "256M", "--log-level", "WARNING", *options]

@@ -2,6 +2,7 @@
 
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from orgportal.embedded import SERVER_PROGRAM
 from orgportal.lifeline import tied
 
 START_SECONDS = 30
@@ -44,7 +44,7 @@ class DatabaseServer:
     def start(self) -> "DatabaseServer":
         """Start it and wait until it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        command = [*SERVER_PROGRAM, "--port", str(self.port), "--storage-path", str(self.folder)]
+        command = [sys.executable, "-m", "secantus", "--port", str(self.port), "--storage-path", str(self.folder)]
         command += ["--standalone", "--log-level", "ERROR", "--cache-size", "256M", *self._options]
         with (self.folder.parent / f"{self.folder.name}.log").open("ab") as log:
             self._process = subprocess.Popen(

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.chaos
 
 # What its command line has, and what is told when it ended.
 PARTS = [
-    ("embedded_server", "embedded database ended"),
+    ("secantus", "embedded database ended"),
     ("gunicorn", "web server ended (killed by SIGKILL)"),
     ("manage.py worker", "worker ended (killed by SIGKILL)"),
 ]
@@ -75,12 +75,11 @@ def test_what_it_generates_is_readable_by_its_owner_alone(serving: Serving) -> N
 
 
 def test_its_database_listens_on_the_loopback_interface_alone(serving: Serving) -> None:
-    line = serving.processes()[serving.pid_of("embedded_server")]
+    line = serving.processes()[serving.pid_of("secantus")]
 
     assert "--host 127.0.0.1" in line
     assert "--auth" in line
     assert "--sync-on-commit" in line
-    assert "--standalone" in line
 
 
 @pytest.mark.usefixtures("signal_handlers")
