@@ -1,9 +1,7 @@
 """Ways through the portal that go over a mail: confirm the address, a forgotten password, an invitation."""
 
-import email
 from collections.abc import Callable
 from datetime import datetime, timezone
-from email import policy
 from email.message import EmailMessage
 from urllib.parse import urlsplit
 
@@ -14,26 +12,10 @@ from tests.accounts.mail_server import link_in
 from tests.browser.conftest import OpenPage
 from tests.browser.people import NEW_PASSWORD, PASSWORD, log_in, sign_up
 from tests.browser.test_access import DARK_PHONE, serious_findings
+from tests.mails import mail_to
 from tests.portals import Portal
-from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
-
-
-def mail_to(portal: Portal, address: str, subject: str) -> EmailMessage:
-    """The newest mail to an address under that subject, once the worker has written it."""
-
-    def find() -> EmailMessage | None:
-        for path in sorted((portal.folder / "outbox").glob("*.eml"), reverse=True):
-            message = email.message_from_bytes(path.read_bytes(), policy=policy.default)
-            assert isinstance(message, EmailMessage)
-            if message["To"] == address and subject in message["Subject"]:
-                return message
-        return None
-
-    found = wait_until(find, f"the mail “{subject}” to {address}")
-    assert found is not None
-    return found
 
 
 def path_in(message: EmailMessage) -> str:

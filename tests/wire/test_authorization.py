@@ -46,7 +46,8 @@ TRIED_IN_FULL = tuple(who for who in EVERYBODY if who not in ALIKE)
 _ear = Ear()
 
 
-@pytest.fixture(scope="module", autouse=True)
+# A module may be run in two parts, and whoever is registered twice hears all twice.
+@pytest.fixture(scope="session", autouse=True)
 def _listening() -> Iterator[None]:
     # A listener reaches only the clients that are opened after it.
     monitoring.register(_ear)

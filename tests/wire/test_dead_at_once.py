@@ -19,10 +19,11 @@ import pytest
 
 from accounts.factors import totp
 from tests.accounts.cast import NEW_PASSWORD
+from tests.accounts.mail_server import link_in
 from tests.accounts.passkeys.authenticator import Authenticator, lying
+from tests.mails import mail_to
 from tests.portals import Portal
 from tests.scripts import PASSWORD
-from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.long, pytest.mark.chaos]
 
@@ -259,23 +260,11 @@ def reuse_refresh_token(live: Live) -> tuple[str, Callable[[], tuple[int, Any]]]
 def reset_password(live: Live) -> tuple[str, Callable[[], tuple[int, Any]]]:
     def reset() -> tuple[int, Any]:
         assert live.call("POST", "/api/v1/auth/password/forgot", "", {"email": live.victim_email})[0] in {200, 202, 204}
-        token = _token_mailed_to(live)
+        link = link_in(mail_to(live.portal, live.victim_email, "Reset your password"))
+        token = link.rsplit("/", 1)[1]
         return live.call("POST", "/api/v1/auth/password/reset", "", {"token": token, "password": NEW_PASSWORD})
 
     return live.victim, reset
-
-
-def _token_mailed_to(live: Live) -> str:
-    """The token of the newest mail, once the worker has written it."""
-
-    def newest() -> str:
-        shown = live.portal.manage("outbox", "newest", "--to", live.victim_email).stdout
-        return shown if "/password/reset/" in shown else ""
-
-    wait_until(lambda: bool(newest()), "the mail with the link")
-    found = re.search(r"/password/reset/([\w-]+)", newest())
-    assert found
-    return found[1]
 
 
 def _switching_on(live: Live, token: str) -> Callable[[], tuple[int, Any]]:

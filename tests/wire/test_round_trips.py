@@ -42,7 +42,8 @@ ME = next(route for route in ROUTES if route.name == "GET /api/v1/auth/me")
 _ear = Ear()
 
 
-@pytest.fixture(scope="module", autouse=True)
+# A module may be run in two parts, and whoever is registered twice hears all twice.
+@pytest.fixture(scope="session", autouse=True)
 def _listening() -> Iterator[None]:
     # A listener reaches only the clients that are opened after it.
     monitoring.register(_ear)
