@@ -26,7 +26,12 @@ system_python() {
 }
 
 choose_python() {
-    for candidate in ${PYTHON:-} $(system_python || true) python3 python3.13 python3.12 python3.11 python3.10 python; do
+    if [ -n "${PYTHON:-}" ]; then
+        suits "$PYTHON" || fail "PYTHON is $PYTHON, which is not Python 3.10, 3.11, 3.12 or 3.13."
+        echo "$PYTHON"
+        return
+    fi
+    for candidate in $(system_python || true) python3 python3.13 python3.12 python3.11 python3.10 python; do
         if suits "$candidate"; then
             echo "$candidate"
             return

@@ -128,6 +128,19 @@ def clean_database(database_indexes: None) -> None:
     _traces.remove(database.master())
 
 
+@pytest.fixture(scope="session")
+def ear() -> None:
+    """`tests.wire.ears.EAR` hears what is sent from now on: once, though modules are run in parts."""
+    from pymongo import monitoring
+
+    from orgportal import database
+    from tests.wire.ears import EAR
+
+    # A listener reaches only the clients that are opened after it.
+    monitoring.register(EAR)
+    database.forget_clients()
+
+
 @pytest.fixture
 def database_server() -> Iterator[Callable[..., DatabaseServer]]:
     """Makes started servers of the test's own: `database_server(durable=True, failpoints=True)`."""

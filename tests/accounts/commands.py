@@ -5,7 +5,7 @@ from typing import Any
 
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
-HANDSHAKE = {"hello", "buildInfo", "ismaster", "isMaster", "saslStart", "saslContinue", "ping", "endSessions"}
+from tests.wire.ears import HANDSHAKE
 
 
 class Commands(CommandListener):

@@ -130,11 +130,14 @@ def test_the_systems_python_comes_before_others_and_after_the_one_that_is_asked_
 
     by_itself = _run("scripts/install.sh", "run", path=f"{another.parent}:/usr/bin", cwd=checkout)
     asked = _run("scripts/install.sh", "run", path=f"{another.parent}:/usr/bin", cwd=checkout, PYTHON=str(another))
+    wrong = _run("scripts/install.sh", "run", path=f"{another.parent}:/usr/bin", cwd=checkout, PYTHON="/no/python")
     alone = _run("scripts/install.sh", "run", path=f"{another.parent}:/bin", cwd=checkout)
 
     assert [answer.returncode for answer in (by_itself, asked, alone)] == [9, 9, 9]
     system = subprocess.check_output(["/usr/bin/python3", "--version"], text=True).strip()
     assert by_itself.stdout == f"orgportal: making .venv with {system}\n"
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert "PYTHON is /no/python, which is not Python 3.10" in wrong.stderr
     assert asked.stdout == alone.stdout == "orgportal: making .venv with another\n"
 
 

@@ -59,6 +59,10 @@ class Ear(CommandListener):
         """A refused command was sent all the same."""
 
 
+# One for all tests: whoever is registered stays registered.
+EAR = Ear()
+
+
 def reads_whole_collection(command: Mapping[str, Any]) -> bool:
     """Whether a command's work grows with its collection.
 

@@ -27,8 +27,8 @@ from tests.wire.people import PASSWORD
 THREADS = 16
 ORGANIZATIONS = 20
 SIGN_UPS_AT_ONCE = 4
-REQUESTS = effort(short=240, full=2000)
-RENAMES_EVERY = effort(short=15, full=100)
+REQUESTS = effort(short=320, full=2000)
+RENAMES_EVERY = effort(short=20, full=100)
 # What an honest caller may be told while its organization is renamed under it.
 PASSING = {401, 404, 412, 503}
 

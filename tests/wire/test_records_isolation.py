@@ -18,7 +18,7 @@ from tests.portals import Portal
 from tests.wire.marked import Marked, marked_organizations, markers_in
 
 THREADS_EACH = 8
-ROUNDS = effort(short=6, full=120)
+ROUNDS = effort(short=8, full=120)
 LINES = 20
 # Said when two of one organization's threads meet: one import at a time, a count that has changed, a record gone.
 MEETINGS = {404, 409, 412}

@@ -4,14 +4,12 @@ Commands are counted where the driver sends them, with the documents that come b
 against the indexes.
 """
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from bson import ObjectId
 from django.conf import settings
-from pymongo import monitoring
 
 from accounts.authentication import principal_of
 from accounts.documents import SESSIONS
@@ -22,34 +20,19 @@ from tenants.access import organization_access
 from tenants.documents import Placement, validated
 from tenants.lifecycle import reconcile
 from tests.accounts.cast import a_request
-from tests.effort import effort
 from tests.wire.callers import CALLERS, Caller
-from tests.wire.ears import Ear, Heard, reads_whole_collection
+from tests.wire.ears import EAR, Heard, reads_whole_collection
 from tests.wire.promises import promised
 from tests.wire.routes import ROUTES, Route
 
-pytestmark = pytest.mark.usefixtures("clean_database")
+pytestmark = pytest.mark.usefixtures("clean_database", "ear")
 
 ROUND_TRIPS = 2
 FEW, MANY = 10, 1000
 # As many documents as there are clusters, or one: reading them whole is the quickest.
 SMALL = {"clusters", "probes"}
 DOCUMENT = {"_id": "one", "data": {"answer": 42}}
-# Every second one in the suite: few routes have a way of their own to the database.
-ASKED = ROUTES[:: effort(short=2, full=1)]
 ME = next(route for route in ROUTES if route.name == "GET /api/v1/auth/me")
-
-_ear = Ear()
-
-
-# A module may be run in two parts, and whoever is registered twice hears all twice.
-@pytest.fixture(scope="session", autouse=True)
-def _listening() -> Iterator[None]:
-    # A listener reaches only the clients that are opened after it.
-    monitoring.register(_ear)
-    database.forget_clients()
-    yield
-    database.forget_clients()
 
 
 def an_owner() -> Caller:
@@ -126,7 +109,7 @@ def heard_from(route: Route, caller: Caller, way: str) -> Heard:
     health.readiness.__init__()  # type: ignore[misc]  # its last result counts for a second
     # What the call names may have to be made first.
     caller.request(route, way)
-    with _ear.listening() as heard:
+    with EAR.listening() as heard:
         answer = caller.call(route, way)
     assert answer.status_code < 400 or str(answer.status_code) == promised(route, "owner"), (
         f"{route.name}: {answer.status_code}"
@@ -154,7 +137,7 @@ def test_who_am_i_is_at_most_two_round_trips_also_when_the_session_is_marked_as_
 def test_an_authenticated_read_of_one_document_is_at_most_two_round_trips(way: str) -> None:
     caller = an_owner()
     request = a_request(**{"bearer" if way == "token" else "cookie": getattr(caller, way)})
-    with _ear.listening() as heard:
+    with EAR.listening() as heard:
         principal = principal_of(request)
         assert principal is not None
         access = organization_access(principal=principal, slug=caller.facts["org"])
@@ -179,7 +162,7 @@ def test_no_route_asks_more_or_gets_more_with_a_thousand_organizations_than_with
 
 def test_the_worker_asks_for_what_is_due_and_not_for_every_organization() -> None:
     many_organizations(FEW)
-    with _ear.listening() as heard:
+    with EAR.listening() as heard:
         reconcile.run_due()
     assert len(heard.commands) <= ROUND_TRIPS, heard.names
     assert heard.documents == 0
@@ -187,7 +170,7 @@ def test_the_worker_asks_for_what_is_due_and_not_for_every_organization() -> Non
 
 
 def test_the_check_can_fail() -> None:
-    with _ear.listening() as heard:
+    with EAR.listening() as heard:
         list(database.collection("organizations").find({"name": "nobody"}))
     assert heard.names == ["find organizations"]
     assert reads_whole_collection(heard.commands[0])
@@ -198,7 +181,7 @@ def heard_from_every_route() -> dict[str, Heard]:
     lasting = an_owner()
     return {
         route.name: heard_from(route, an_owner() if route.spends else lasting, "token" if route.is_api else "cookie")
-        for route in ASKED
+        for route in ROUTES
     }
 
 

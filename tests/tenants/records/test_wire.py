@@ -1,34 +1,19 @@
 """What record calls send to the database: little, and never anything of a hostile request."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from pymongo import monitoring
 
-from orgportal import database
 from tests.effort import FULL
 from tests.scripts import Script, body_of, log_in, sign_up
-from tests.wire.ears import Ear
+from tests.wire.ears import EAR
 
-pytestmark = pytest.mark.usefixtures("clean_database")
+pytestmark = pytest.mark.usefixtures("clean_database", "ear")
 
 RECORDS = "/api/v1/orgs/acme/records"
 WHO = ["aggregate sessions"]
-
-_ear = Ear()
-
-
-# A module may be run in two parts, and whoever is registered twice hears all twice.
-@pytest.fixture(scope="session", autouse=True)
-def _listening() -> Iterator[None]:
-    # A listener reaches only the clients that are opened after it.
-    monitoring.register(_ear)
-    database.forget_clients()
-    yield
-    database.forget_clients()
 
 
 @pytest.fixture
@@ -39,7 +24,7 @@ def alice() -> Script:
 
 def asked(script: Script, method: str, path: str, body: Any = None, **more: Any) -> tuple[int, list[str]]:
     """The status, and what was asked of the database."""
-    with _ear.listening() as heard:
+    with EAR.listening() as heard:
         answer = script.call(method, path, body, **more)
     return answer.status_code, heard.names
 
